@@ -1,0 +1,2 @@
+//! The eBPF subsystem.
+#![no_std]
