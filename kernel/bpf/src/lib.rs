@@ -1,2 +1,53 @@
-//! The eBPF subsystem.
+//! The eBPF subsystem of Skep: from untrusted bytes to a completed run, for any machine with 64-bit addresses.
+//!
+//! # Principles
+//! 1. Untrusted bytes become trusted code in four types; each can be made in one place only:
+//!    [`object::Object`] (offsets checked) → [`BpfProgram`] (a function of it, still untrusted) →
+//!    [`Verified`] (proven safe, by [`verify`] alone) → [`Executable`] (bound to its maps).
+//! 2. The interpreter is the meaning of a program; every other engine must agree with it.
+//! 3. A profile is a type ([`profile::PhysicalProfile`]). Code asks the type, never the build.
+//! 4. Memory is taken while loading; running takes none.
+//! 5. Time is an argument. Nothing in this crate reads a clock.
+//! 6. Unsafe stands in files whose name says why: `memory/*` and `interpreter/memory`.
+//!
+//! An unverified program cannot be run; this does not compile, because only [`verify`] makes a [`Verified`]:
+//! ```compile_fail
+//! use kernel_bpf::{BpfProgram, Executable, profile::ActiveProfile};
+//! fn run_unverified<'a>(program: BpfProgram<'a, ActiveProfile>) -> Executable<'a, ActiveProfile> {
+//!     Executable::new(program, &[])
+//! }
+//! ```
+//! and this, the one way, does:
+//! ```
+//! use kernel_bpf::{BpfProgram, Executable, Rejection, profile::ActiveProfile, verify};
+//! fn run<'a>(
+//!     program: BpfProgram<'a, ActiveProfile>,
+//!     workspace: &mut [u64],
+//! ) -> Result<Executable<'a, ActiveProfile>, Rejection> {
+//!     Ok(Executable::new(verify(program, workspace)?, &[]))
+//! }
+//! ```
 #![no_std]
+#![deny(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod context;
+pub mod error;
+mod executable;
+pub mod helpers;
+pub mod insn;
+pub mod interpreter;
+pub mod maps;
+#[expect(unsafe_code, reason = "owns raw memory of a strategy")]
+pub mod memory;
+pub mod object;
+pub mod profile;
+mod program;
+pub mod scheduler;
+pub mod verifier;
+
+pub use executable::{Completion, Engine, Executable, Input, Job, RunSpace};
+pub use program::{BpfProgram, ProgramError, Verified};
+pub use verifier::{Rejection, verify};

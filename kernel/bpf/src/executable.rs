@@ -1,0 +1,202 @@
+//! A proven program bound to its maps: the only thing an engine runs.
+
+use core::cell::Cell;
+use core::fmt::Debug;
+
+use crate::context::ProgramKind;
+use crate::error::{BpfError, Fault};
+use crate::helpers::Services;
+use crate::interpreter::{FRAME_BYTES, MAX_FRAMES, Memory, PacketBounds, Region, TooManyRegions};
+use crate::maps::Map;
+use crate::memory::{Buffer, Reclaim};
+use crate::object::MapAccess;
+use crate::profile::PhysicalProfile;
+use crate::program::Verified;
+
+/// Executes programs.
+pub trait Engine: Copy + Debug + 'static {
+    /// Its name in reports.
+    const NAME: &'static str;
+
+    /// Runs a job to its end.
+    ///
+    /// # Errors
+    /// The fault that ended it early.
+    fn execute<M: Reclaim>(job: &Job<'_, M>, services: &mut dyn Services) -> Result<Completion, Fault>;
+}
+
+/// A run about to start. Made by [`Executable::run`] alone, so holding one proves that its text was verified.
+pub struct Job<'a, M: Reclaim> {
+    pub(crate) text: &'a [u8],
+    pub(crate) entry: usize,
+    pub(crate) limit: u64,
+    pub(crate) arguments: [u64; 2],
+    pub(crate) stack_top: u64,
+    pub(crate) memory: Memory<'a>,
+    pub(crate) maps: &'a [Map<M>],
+}
+
+/// A completed run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The program's return value.
+    pub r0: u64,
+    /// Instructions executed.
+    pub insns: u64,
+}
+
+/// What a run is given.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// The bytes of the context as they are: events and system calls.
+    Context(&'a [u8]),
+    /// A packet; its context is made from it.
+    Packet(&'a [u8]),
+    /// Memory for a plain function, r1 its address and r2 its size; both 0 if there is none.
+    Memory(&'a [Cell<u8>]),
+}
+
+/// Largest packet, in bytes.
+pub const MAX_PACKET: usize = 2048;
+const CONTEXT_BYTES: usize = 192;
+
+/// Stack, context and packet memory of the runs that are not nested in each other: taken once, while loading.
+pub struct RunSpace<P: PhysicalProfile> {
+    stack: Buffer<P::MemoryStrategy>,
+    context: Buffer<P::MemoryStrategy>,
+    packet: Buffer<P::MemoryStrategy>,
+}
+
+impl<P: PhysicalProfile> RunSpace<P> {
+    /// Room for programs of at most `frames` frames.
+    ///
+    /// # Errors
+    /// [`BpfError::OutOfMemory`].
+    pub fn new(frames: usize) -> Result<Self, BpfError> {
+        let stack = frames.clamp(1, MAX_FRAMES) * FRAME_BYTES;
+        let buffer = |bytes| Buffer::zeroed(bytes).ok_or(BpfError::OutOfMemory);
+        Ok(Self { stack: buffer(stack)?, context: buffer(CONTEXT_BYTES)?, packet: buffer(MAX_PACKET)? })
+    }
+}
+
+/// A verified program with its object's maps.
+pub struct Executable<'a, P: PhysicalProfile> {
+    verified: Verified<'a, P>,
+    maps: &'a [Map<P::MemoryStrategy>],
+}
+
+impl<'a, P: PhysicalProfile> Executable<'a, P> {
+    /// Binds `verified` to `maps`, which must be made from the definitions it was verified with, in order.
+    #[must_use]
+    pub const fn new(verified: Verified<'a, P>, maps: &'a [Map<P::MemoryStrategy>]) -> Self {
+        Self { verified, maps }
+    }
+
+    /// What was proven.
+    #[must_use]
+    pub const fn verified(&self) -> &Verified<'a, P> {
+        &self.verified
+    }
+
+    /// Runs it once. A packet longer than [`MAX_PACKET`] is cut.
+    ///
+    /// # Errors
+    /// The fault that ended it early. `InvalidAccess`, `InvalidInstruction` and `Timeout` mean a defect of the
+    /// verifier.
+    pub fn run(
+        &self,
+        space: &RunSpace<P>,
+        input: Input<'_>,
+        services: &mut dyn Services,
+    ) -> Result<Completion, Fault> {
+        self.run_limited(space, input, self.verified.wcet_insns(), services)
+    }
+
+    /// As [`Self::run`], ended by `Timeout` after `limit` instructions.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_limited(
+        &self,
+        space: &RunSpace<P>,
+        input: Input<'_>,
+        limit: u64,
+        services: &mut dyn Services,
+    ) -> Result<Completion, Fault> {
+        let program = &self.verified.program;
+        let stack = Region::read_write(space.stack.cells());
+        let stack_top = stack.address() + space.stack.cells().len() as u64;
+        let mut memory = Memory::default();
+        let no_room = |TooManyRegions| Fault { error: BpfError::OutOfMemory, pc: program.entry, address: 0 };
+        memory.add(stack).map_err(no_room)?;
+        let arguments = prepare(program.kind, space, input, &mut memory).map_err(no_room)?;
+        for map in self.maps {
+            memory.add(map_region(map)).map_err(no_room)?;
+        }
+        let (text, entry, maps) = (program.text, program.entry, self.maps);
+        P::Engine::execute(&Job { text, entry, limit, arguments, stack_top, memory, maps }, services)
+    }
+}
+
+fn map_region<M: Reclaim>(map: &Map<M>) -> Region<'_> {
+    match map.access() {
+        MapAccess::ReadWrite => Region::read_write(map.values()),
+        MapAccess::ReadOnly => Region::read_only_cells(map.values()),
+    }
+}
+
+/// Puts the input in place and returns r1 and r2.
+fn prepare<'a, P: PhysicalProfile>(
+    kind: ProgramKind,
+    space: &'a RunSpace<P>,
+    input: Input<'a>,
+    memory: &mut Memory<'a>,
+) -> Result<[u64; 2], TooManyRegions> {
+    let context = &space.context.cells()[..usize::from(kind.layout().size)];
+    context.iter().for_each(|cell| cell.set(0));
+    let packet = match input {
+        Input::Memory([]) => return Ok([0, 0]),
+        Input::Memory(cells) => {
+            let region = Region::read_write(cells);
+            memory.add(region)?;
+            return Ok([region.address(), cells.len() as u64]);
+        }
+        Input::Context(bytes) => {
+            fill(context, bytes);
+            PacketBounds::default()
+        }
+        Input::Packet(bytes) => {
+            let packet = &space.packet.cells()[..bytes.len().min(MAX_PACKET)];
+            fill(packet, bytes);
+            describe(kind, context, packet);
+            let region = Region::read_write(packet);
+            memory.add(region)?;
+            PacketBounds { start: region.address(), end: region.address() + packet.len() as u64 }
+        }
+    };
+    let region = Region::context(context, kind.layout(), packet);
+    memory.add(region)?;
+    Ok([region.address(), 0])
+}
+
+fn fill(cells: &[Cell<u8>], bytes: &[u8]) {
+    cells.iter().zip(bytes).for_each(|(cell, &byte)| cell.set(byte));
+}
+
+/// The one network interface there is, by its index.
+const IFINDEX: u32 = 1;
+
+/// Writes the number fields of a packet's context.
+fn describe(kind: ProgramKind, context: &[Cell<u8>], packet: &[Cell<u8>]) {
+    let set = |offset: usize, value: u32| fill(&context[offset..], &value.to_le_bytes());
+    if kind == ProgramKind::Xdp {
+        return set(12, IFINDEX);
+    }
+    set(0, packet.len() as u32);
+    // `protocol` is in network byte order, as Linux has it.
+    if let [high, low] = packet.get(12..14).unwrap_or_default() {
+        set(16, u32::from(u16::from_le_bytes([high.get(), low.get()])));
+    }
+    set(36, IFINDEX);
+    set(40, IFINDEX);
+}

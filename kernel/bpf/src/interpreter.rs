@@ -1,0 +1,209 @@
+//! The interpreter: the meaning of a program. Every access is checked against the objects of the run, so
+//! even a program the verifier was wrong about cannot touch anything else.
+
+pub mod alu;
+#[expect(unsafe_code, reason = "turns checked addresses into accesses")]
+mod memory;
+
+pub use memory::{InvalidAccess, Memory, PacketBounds, Readable, Region, TooManyRegions};
+
+use crate::error::{BpfError, Fault};
+use crate::executable::{Completion, Engine, Job};
+use crate::helpers::{self, CallError, Services};
+use crate::insn::{AtomicOp, Extend, Fetch, Immediate, Insn, Operand, Reg, Width, decode};
+use crate::memory::Reclaim;
+
+/// Bytes of one stack frame.
+pub const FRAME_BYTES: usize = 512;
+/// Most frames of nested calls.
+pub const MAX_FRAMES: usize = 8;
+
+/// Executes instructions one by one.
+#[derive(Clone, Copy, Debug)]
+pub struct Interpreter;
+
+impl Engine for Interpreter {
+    const NAME: &'static str = "interpreter";
+
+    fn execute<M: Reclaim>(job: &Job<'_, M>, services: &mut dyn Services) -> Result<Completion, Fault> {
+        let mut machine = Machine::new(job);
+        loop {
+            if machine.executed >= job.limit {
+                return Err(machine.fault(BpfError::Timeout));
+            }
+            machine.executed += 1;
+            if let Some(r0) = machine.step(services)? {
+                return Ok(Completion { r0, insns: machine.executed });
+            }
+        }
+    }
+}
+
+/// What a call saves: where to go on, and the registers the callee must keep (RFC 9669 section 2.1).
+#[derive(Clone, Copy, Default)]
+struct Frame {
+    return_to: usize,
+    saved: [u64; 4],
+}
+
+/// First and past-last of the registers a callee keeps: r6 to r9.
+const KEPT: core::ops::Range<usize> = 6..10;
+
+struct Machine<'j, 'a, M: Reclaim> {
+    job: &'j Job<'a, M>,
+    registers: [u64; Reg::COUNT],
+    pc: usize,
+    executed: u64,
+    frames: [Frame; MAX_FRAMES - 1],
+    depth: usize,
+}
+
+impl<'j, 'a, M: Reclaim> Machine<'j, 'a, M> {
+    fn new(job: &'j Job<'a, M>) -> Self {
+        let mut registers = [0; Reg::COUNT];
+        registers[1..3].copy_from_slice(&job.arguments);
+        registers[Reg::FRAME.index()] = job.stack_top;
+        Self { job, registers, pc: job.entry, executed: 0, frames: Default::default(), depth: 0 }
+    }
+
+    const fn fault(&self, error: BpfError) -> Fault {
+        Fault { error, pc: self.pc, address: 0 }
+    }
+
+    const fn outside(&self, InvalidAccess(address): InvalidAccess) -> Fault {
+        Fault { error: BpfError::InvalidAccess, pc: self.pc, address }
+    }
+
+    const fn get(&self, register: Reg) -> u64 {
+        self.registers[register.index()]
+    }
+
+    const fn set(&mut self, register: Reg, value: u64) {
+        self.registers[register.index()] = value;
+    }
+
+    const fn operand(&self, operand: Operand) -> u64 {
+        match operand {
+            Operand::Reg(register) => self.get(register),
+            Operand::Imm(imm) => imm as u64,
+        }
+    }
+
+    const fn address(&self, base: Reg, offset: i16) -> u64 {
+        self.get(base).wrapping_add(offset as u64)
+    }
+
+    /// Executes one instruction; returns r0 when the program has ended.
+    fn step(&mut self, services: &mut dyn Services) -> Result<Option<u64>, Fault> {
+        let insn = decode(self.job.text, self.pc).map_err(|_| self.fault(BpfError::InvalidInstruction))?;
+        let mut next = self.pc + insn.slots();
+        match insn {
+            Insn::Alu { width, op, dst, src } => {
+                self.set(dst, alu::alu(op, width, self.get(dst), self.operand(src)));
+            }
+            Insn::Neg { width, dst } => self.set(dst, alu::negate(width, self.get(dst))),
+            Insn::MovSx { width, dst, src, from } => {
+                self.set(dst, alu::sign_extend(width, from, self.get(src)))
+            }
+            Insn::Swap { order, dst, size } => self.set(dst, alu::swap(order, size, self.get(dst))),
+            Insn::LoadImm { dst, value } => self.set(dst, self.immediate(value)?),
+            Insn::Load { dst, base, offset, size, extend } => {
+                let address = self.address(base, offset);
+                let value = self.job.memory.load(address, size).map_err(|error| self.outside(error))?;
+                self.set(
+                    dst,
+                    match extend {
+                        Extend::Zero => value,
+                        Extend::Sign => alu::sign_extend(Width::W64, size, value),
+                    },
+                );
+            }
+            Insn::Store { base, offset, size, value } => {
+                let (address, value) = (self.address(base, offset), self.operand(value));
+                self.job.memory.store(address, size, value).map_err(|error| self.outside(error))?;
+            }
+            Insn::Atomic { op, fetch, base, src, offset, size } => {
+                let (address, memory) = (self.address(base, offset), &self.job.memory);
+                // Nothing else runs between the two accesses: one core, and preemption only between
+                // instructions.
+                let old = memory.load(address, size).map_err(|error| self.outside(error))?;
+                let new = alu::atomic(op, size, old, self.get(src), self.get(Reg::R0));
+                memory.store(address, size, new).map_err(|error| self.outside(error))?;
+                match (fetch, op) {
+                    (Fetch::No, _) => {}
+                    (Fetch::Yes, AtomicOp::CmpXchg) => self.set(Reg::R0, old),
+                    (Fetch::Yes, _) => self.set(src, old),
+                }
+            }
+            Insn::Jump { offset } => next = self.target(next, offset)?,
+            Insn::Branch { width, condition, dst, src, offset } => {
+                if alu::holds(condition, width, self.get(dst), self.operand(src)) {
+                    next = self.target(next, i32::from(offset))?;
+                }
+            }
+            Insn::CallHelper { id } => self.call_helper(id, services)?,
+            Insn::CallRegister { target } => {
+                let id = u32::try_from(self.get(target)).map_err(|_| self.fault(BpfError::InvalidHelper))?;
+                self.call_helper(id, services)?;
+            }
+            Insn::CallLocal { offset } => {
+                self.enter(next)?;
+                next = self.target(next, offset)?;
+            }
+            Insn::Exit => match self.leave() {
+                Some(return_to) => next = return_to,
+                None => return Ok(Some(self.get(Reg::R0))),
+            },
+        }
+        self.pc = next;
+        Ok(None)
+    }
+
+    fn target(&self, next: usize, offset: i32) -> Result<usize, Fault> {
+        next.checked_add_signed(offset as isize).ok_or(self.fault(BpfError::InvalidInstruction))
+    }
+
+    fn immediate(&self, value: Immediate) -> Result<u64, Fault> {
+        match value {
+            Immediate::Value(value) => Ok(value),
+            Immediate::Map(map) => Ok(helpers::handle(map)),
+            Immediate::MapValue { map, offset } => {
+                let map = self.job.maps.get(map as usize).ok_or(self.fault(BpfError::InvalidAccess))?;
+                Ok((map.values().as_ptr().expose_provenance() as u64).wrapping_add(u64::from(offset)))
+            }
+            // Callbacks have no helper to take them yet, so the address of a function is never called.
+            Immediate::Function(_) => Err(self.fault(BpfError::InvalidInstruction)),
+        }
+    }
+
+    fn call_helper(&mut self, id: u32, services: &mut dyn Services) -> Result<(), Fault> {
+        let [_, r1, r2, r3, r4, r5, ..] = self.registers;
+        let result = helpers::call(id, [r1, r2, r3, r4, r5], &self.job.memory, self.job.maps, services);
+        let r0 = result.map_err(|error| match error {
+            CallError::Unknown => self.fault(BpfError::InvalidHelper),
+            CallError::Access(address) => self.outside(InvalidAccess(address)),
+        })?;
+        self.set(Reg::R0, r0);
+        // The callee may have used them (RFC 9669 section 2.1); zeros keep what they held from leaking.
+        self.registers[1..KEPT.start].fill(0);
+        Ok(())
+    }
+
+    fn enter(&mut self, return_to: usize) -> Result<(), Fault> {
+        let fault = self.fault(BpfError::CallDepth);
+        let frame = self.frames.get_mut(self.depth).ok_or(fault)?;
+        *frame = Frame { return_to, saved: Default::default() };
+        frame.saved.copy_from_slice(&self.registers[KEPT]);
+        self.depth += 1;
+        self.registers[Reg::FRAME.index()] -= FRAME_BYTES as u64;
+        Ok(())
+    }
+
+    fn leave(&mut self) -> Option<usize> {
+        self.depth = self.depth.checked_sub(1)?;
+        let Frame { return_to, saved } = self.frames[self.depth];
+        self.registers[KEPT].copy_from_slice(&saved);
+        self.registers[Reg::FRAME.index()] += FRAME_BYTES as u64;
+        Some(return_to)
+    }
+}

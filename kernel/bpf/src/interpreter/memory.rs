@@ -1,0 +1,287 @@
+//! Checked access to the objects a program may touch. The one file of the interpreter with unsafe code: it
+//! turns an address a program made into an access, after finding the object that holds it.
+
+use core::cell::Cell;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use crate::context::{FieldKind, Layout};
+use crate::insn::Size;
+
+/// An access outside every object, and its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidAccess(pub u64);
+
+/// More objects than a [`Memory`] holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyRegions;
+
+/// Most objects of one run: stack, context, packet, and the maps of an object.
+pub const MAX_REGIONS: usize = 68;
+
+#[derive(Clone, Copy, Debug)]
+enum Access {
+    ReadOnly,
+    ReadWrite,
+    Context(&'static Layout, PacketBounds),
+}
+
+/// Addresses of a packet, for the context's pointer fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PacketBounds {
+    /// Of its first byte.
+    pub start: u64,
+    /// Past its last byte.
+    pub end: u64,
+}
+
+/// An object a program may touch: so many bytes at an address.
+///
+/// Holding one proves that for `'a` the bytes may be read and, unless it is read-only, written through
+/// shared access on this core.
+#[derive(Clone, Copy, Debug)]
+pub struct Region<'a> {
+    base: NonNull<u8>,
+    len: usize,
+    access: Access,
+    bytes: PhantomData<&'a [Cell<u8>]>,
+}
+
+impl<'a> Region<'a> {
+    /// Memory the program may read and write.
+    #[must_use]
+    pub fn read_write(cells: &'a [Cell<u8>]) -> Self {
+        Self::new(NonNull::from(cells).cast(), cells.len(), Access::ReadWrite)
+    }
+
+    /// Memory the program may read.
+    #[must_use]
+    pub fn read_only(bytes: &'a [u8]) -> Self {
+        Self::new(NonNull::from(bytes).cast(), bytes.len(), Access::ReadOnly)
+    }
+
+    /// Memory others may write while the program may only read it.
+    #[must_use]
+    pub fn read_only_cells(cells: &'a [Cell<u8>]) -> Self {
+        Self::new(NonNull::from(cells).cast(), cells.len(), Access::ReadOnly)
+    }
+
+    /// A context: memory whose pointer fields yield whole addresses from 4-byte loads.
+    #[must_use]
+    pub fn context(cells: &'a [Cell<u8>], layout: &'static Layout, packet: PacketBounds) -> Self {
+        Self::new(NonNull::from(cells).cast(), cells.len(), Access::Context(layout, packet))
+    }
+
+    /// Address of the first byte.
+    #[must_use]
+    pub fn address(&self) -> u64 {
+        self.base.as_ptr().expose_provenance() as u64
+    }
+
+    const fn new(base: NonNull<u8>, len: usize, access: Access) -> Self {
+        Self { base, len, access, bytes: PhantomData }
+    }
+
+    /// The offset of `address` if `size` bytes from it lie inside. Written so that nothing can overflow.
+    #[inline]
+    fn offset(&self, address: u64, size: usize) -> Option<usize> {
+        let offset = address.wrapping_sub(self.base.as_ptr().addr() as u64);
+        let len = self.len as u64;
+        (offset <= len && size as u64 <= len - offset).then_some(offset as usize)
+    }
+}
+
+/// The objects of one run.
+#[derive(Debug)]
+pub struct Memory<'a> {
+    regions: [Option<Region<'a>>; MAX_REGIONS],
+    count: usize,
+}
+
+impl Default for Memory<'_> {
+    fn default() -> Self {
+        Self { regions: [None; MAX_REGIONS], count: 0 }
+    }
+}
+
+/// Bytes a helper may read.
+#[derive(Clone, Copy, Debug)]
+pub struct Readable<'a> {
+    base: NonNull<u8>,
+    len: usize,
+    bytes: PhantomData<&'a [Cell<u8>]>,
+}
+
+impl Readable<'_> {
+    /// Number of bytes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Byte `index`.
+    ///
+    /// # Panics
+    /// If `index` is not below [`Self::len`].
+    #[must_use]
+    pub fn byte(&self, index: usize) -> u8 {
+        assert!(index < self.len);
+        // SAFETY: 1. `index` is below `len`, and `Memory::readable` found `len` bytes at `base` in a region,
+        // which proves they may be read for its lifetime.
+        unsafe { self.base.add(index).read() }
+    }
+}
+
+impl<'a> Memory<'a> {
+    /// Adds an object.
+    ///
+    /// # Errors
+    /// [`TooManyRegions`].
+    pub fn add(&mut self, region: Region<'a>) -> Result<(), TooManyRegions> {
+        *self.regions.get_mut(self.count).ok_or(TooManyRegions)? = Some(region);
+        self.count += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn find(&self, address: u64, size: usize) -> Option<(&Region<'a>, usize)> {
+        let regions = self.regions[..self.count].iter().flatten();
+        regions.filter_map(|region| Some((region, region.offset(address, size)?))).next()
+    }
+
+    /// `size` bytes at `address` as a number, zero-extended.
+    ///
+    /// # Errors
+    /// [`InvalidAccess`] if no object holds all of them.
+    #[inline]
+    pub fn load(&self, address: u64, size: Size) -> Result<u64, InvalidAccess> {
+        let (region, offset) = self.find(address, size.bytes()).ok_or(InvalidAccess(address))?;
+        if let Access::Context(layout, packet) = region.access
+            && let Some(pointer) = pointer_field(layout, packet, offset, size)
+        {
+            return Ok(pointer);
+        }
+        // SAFETY: 1. `find` saw `offset + size` inside the region, whose bytes may be read.
+        Ok(unsafe { read(region.base.add(offset), size) })
+    }
+
+    /// Stores the low `size` bytes of `value` at `address`.
+    ///
+    /// # Errors
+    /// [`InvalidAccess`] if no writable object holds all of them; nothing is written then.
+    #[inline]
+    pub fn store(&self, address: u64, size: Size, value: u64) -> Result<(), InvalidAccess> {
+        let (region, offset) = self.find(address, size.bytes()).ok_or(InvalidAccess(address))?;
+        if matches!(region.access, Access::ReadOnly) {
+            return Err(InvalidAccess(address));
+        }
+        // SAFETY: 1. `find` saw `offset + size` inside the region. 2. It is not read-only, so its bytes are
+        // cells, which may be written.
+        unsafe { write(region.base.add(offset), size, value) };
+        Ok(())
+    }
+
+    /// `len` bytes at `address`, for a helper to read.
+    ///
+    /// # Errors
+    /// [`InvalidAccess`] if no object holds all of them.
+    pub fn readable(&self, address: u64, len: usize) -> Result<Readable<'_>, InvalidAccess> {
+        let (region, offset) = self.find(address, len).ok_or(InvalidAccess(address))?;
+        // SAFETY: 1. `find` saw `offset + len` inside the region.
+        Ok(Readable { base: unsafe { region.base.add(offset) }, len, bytes: PhantomData })
+    }
+}
+
+fn pointer_field(layout: &Layout, packet: PacketBounds, offset: usize, size: Size) -> Option<u64> {
+    if size != Size::W {
+        return None;
+    }
+    match layout.field(offset as u64, 4)?.kind {
+        // There is no metadata in front of a packet yet, so it starts where the packet does.
+        FieldKind::PacketStart | FieldKind::PacketMeta => Some(packet.start),
+        FieldKind::PacketEnd => Some(packet.end),
+        FieldKind::Number | FieldKind::WholeNumber => None,
+    }
+}
+
+/// # Safety
+/// 1. `size` bytes at `from` may be read.
+#[inline]
+unsafe fn read(from: NonNull<u8>, size: Size) -> u64 {
+    // SAFETY: 1. The caller's first duty; `read_unaligned` asks for no alignment, and every bit pattern is a
+    // number.
+    unsafe {
+        match size {
+            Size::B => u64::from(from.read()),
+            Size::H => u64::from(from.cast::<u16>().read_unaligned()),
+            Size::W => u64::from(from.cast::<u32>().read_unaligned()),
+            Size::DW => from.cast::<u64>().read_unaligned(),
+        }
+    }
+}
+
+/// # Safety
+/// 1. `size` bytes at `to` may be written.
+#[inline]
+unsafe fn write(to: NonNull<u8>, size: Size, value: u64) {
+    // SAFETY: 1. The caller's first duty; `write_unaligned` asks for no alignment.
+    unsafe {
+        match size {
+            Size::B => to.write(value as u8),
+            Size::H => to.cast::<u16>().write_unaligned(value as u16),
+            Size::W => to.cast::<u32>().write_unaligned(value as u32),
+            Size::DW => to.cast::<u64>().write_unaligned(value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_access_must_lie_inside_one_object() {
+        let mut bytes = [7u8; 16];
+        let cells = Cell::from_mut(&mut bytes[..]).as_slice_of_cells();
+        let mut memory = Memory::default();
+        memory.add(Region::read_write(&cells[4..12])).unwrap();
+        let base = Region::read_write(&cells[4..12]).address();
+        assert_eq!(memory.load(base, Size::DW), Ok(0x0707_0707_0707_0707));
+        assert_eq!(memory.load(base + 1, Size::DW), Err(InvalidAccess(base + 1)));
+        assert_eq!(memory.load(base + 7, Size::B), Ok(7));
+        for address in [base - 1, base + 8, 0, u64::MAX, u64::MAX - 3, base.wrapping_add(1 << 63)] {
+            assert_eq!(memory.load(address, Size::B), Err(InvalidAccess(address)));
+            assert_eq!(memory.store(address, Size::W, 0), Err(InvalidAccess(address)));
+            assert!(memory.readable(address, 9).is_err());
+        }
+    }
+
+    #[test]
+    fn read_only_objects_are_not_written() {
+        let bytes = [1u8, 2, 3, 4];
+        let mut memory = Memory::default();
+        memory.add(Region::read_only(&bytes)).unwrap();
+        let base = Region::read_only(&bytes).address();
+        assert_eq!(memory.load(base, Size::W), Ok(0x0403_0201));
+        assert_eq!(memory.store(base, Size::B, 9), Err(InvalidAccess(base)));
+    }
+
+    #[test]
+    fn pointer_fields_of_a_context_yield_whole_addresses() {
+        let mut bytes = [0u8; 24];
+        let cells = Cell::from_mut(&mut bytes[..]).as_slice_of_cells();
+        let packet = PacketBounds { start: 0x1_0000_0000, end: 0x1_0000_0040 };
+        let region = Region::context(cells, crate::context::ProgramKind::Xdp.layout(), packet);
+        let mut memory = Memory::default();
+        memory.add(region).unwrap();
+        assert_eq!(memory.load(region.address(), Size::W), Ok(packet.start));
+        assert_eq!(memory.load(region.address() + 4, Size::W), Ok(packet.end));
+        assert_eq!(memory.load(region.address() + 12, Size::W), Ok(0));
+    }
+}

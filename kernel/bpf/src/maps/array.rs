@@ -1,0 +1,109 @@
+//! Arrays: a fixed number of values by index, zero at first (`BPF_MAP_TYPE_ARRAY`).
+
+use core::cell::Cell;
+
+use super::{MapDef, MapError, errno};
+use crate::memory::{Buffer, Reclaim};
+
+/// `BPF_NOEXIST` and `BPF_EXIST`; 0 is `BPF_ANY`.
+const NOEXIST: u64 = 1;
+const EXIST: u64 = 2;
+
+/// An array's values, each at a multiple of 8 bytes.
+pub struct Array<M: Reclaim> {
+    values: Buffer<M>,
+    value_size: usize,
+    stride: usize,
+    entries: usize,
+}
+
+impl<M: Reclaim> Array<M> {
+    pub(super) fn new(def: &MapDef<'_>) -> Result<Self, MapError> {
+        let stride = u64::from(def.value_size).next_multiple_of(8);
+        let bytes = stride.saturating_mul(u64::from(def.max_entries));
+        let room = usize::try_from(bytes).ok().and_then(Buffer::zeroed);
+        let values: Buffer<M> = room.ok_or(MapError::OutOfMemory(bytes))?;
+        for (cell, &byte) in values.cells().iter().zip(def.initial.unwrap_or_default()) {
+            cell.set(byte);
+        }
+        Ok(Self {
+            values,
+            value_size: def.value_size as usize,
+            stride: stride as usize,
+            entries: def.max_entries as usize,
+        })
+    }
+
+    pub(super) const fn value_size(&self) -> usize {
+        self.value_size
+    }
+
+    pub(super) fn values(&self) -> &[Cell<u8>] {
+        self.values.cells()
+    }
+
+    pub(super) fn lookup(&self, key: &[u8]) -> Option<usize> {
+        let index = u32::from_le_bytes(key.try_into().ok()?) as usize;
+        (index < self.entries).then(|| index * self.stride)
+    }
+
+    pub(super) fn update(&self, key: &[u8], flags: u64, mut value: impl FnMut(usize) -> u8) -> i64 {
+        if flags > EXIST {
+            return errno::INVALID;
+        }
+        let Some(start) = self.lookup(key) else {
+            return errno::TOO_BIG;
+        };
+        if flags == NOEXIST {
+            return errno::EXISTS;
+        }
+        let cells = &self.values.cells()[start..start + self.value_size];
+        cells.iter().enumerate().for_each(|(index, cell)| cell.set(value(index)));
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maps::{Map, MapKind};
+    use crate::object::MapAccess;
+    use crate::profile::{ActiveProfile, PhysicalProfile};
+
+    type Memory = <ActiveProfile as PhysicalProfile>::MemoryStrategy;
+
+    fn map(value_size: u32, max_entries: u32) -> Map<Memory> {
+        let (kind, access) = (MapKind::Array, MapAccess::ReadWrite);
+        let initial = Some(&b"abc"[..]);
+        Map::new(&MapDef { name: "m", kind, key_size: 4, value_size, max_entries, access, initial }).unwrap()
+    }
+
+    #[test]
+    fn every_index_below_the_size_has_a_value_and_no_other() {
+        let map = map(3, 4);
+        assert_eq!(map.lookup(&3u32.to_le_bytes()), Some(24));
+        assert_eq!(map.lookup(&4u32.to_le_bytes()), None);
+        assert_eq!(map.lookup(&u32::MAX.to_le_bytes()), None);
+        assert_eq!(map.lookup(&[0; 3]), None);
+    }
+
+    #[test]
+    fn update_sets_one_value_and_returns_linuxs_errors() {
+        let map = map(3, 2);
+        assert_eq!(map.values()[1].get(), b'b');
+        assert_eq!(map.update(&1u32.to_le_bytes(), 0, |index| index as u8 + 1), 0);
+        assert_eq!(map.values()[8..12].iter().map(Cell::get).collect::<std::vec::Vec<_>>(), [1, 2, 3, 0]);
+        assert_eq!(map.update(&2u32.to_le_bytes(), 0, |_| 0), -7);
+        assert_eq!(map.update(&0u32.to_le_bytes(), NOEXIST, |_| 0), -17);
+        assert_eq!(map.update(&0u32.to_le_bytes(), EXIST, |_| 9), 0);
+        assert_eq!(map.update(&0u32.to_le_bytes(), 4, |_| 0), -22);
+    }
+
+    #[test]
+    fn a_size_that_overflows_is_out_of_memory() {
+        let (kind, access) = (MapKind::Array, MapAccess::ReadWrite);
+        let (value_size, max_entries) = (i32::MAX as u32, u32::MAX);
+        let def = MapDef { name: "m", kind, key_size: 4, value_size, max_entries, access, initial: None };
+        assert!(matches!(Map::<Memory>::new(&def), Err(MapError::OutOfMemory(_))));
+    }
+}

@@ -1,0 +1,123 @@
+//! `.BTF.ext`: which source line an instruction was made from, and whether the program is to be adjusted
+//! to the kernel's types. Linux's Documentation/bpf/btf.rst, section 4.
+//!
+//! Lines are a comfort: where they cannot be read, they are missing, and nothing else happens.
+
+use super::btf::{MAGIC, Parts};
+use super::bytes::{self, Span, u16_at, u32_at};
+use super::elf::{Elf, Section};
+use super::error::{ObjectCause, ObjectError};
+
+/// Bytes of `struct bpf_line_info`; newer ones may be longer.
+const LINE_BYTES: usize = 16;
+/// Headers of this many bytes and more have a CO-RE part.
+const HEADER_WITH_CORE: u32 = 32;
+
+/// A place in a source file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceLine<'a> {
+    /// The file's name, without directories.
+    pub file: &'a str,
+    /// The line, counted from 1.
+    pub line: u32,
+    /// The column, counted from 1; 0 if unknown.
+    pub column: u32,
+    /// The line's text without surrounding blanks, if the object has it.
+    pub text: Option<&'a str>,
+}
+
+/// Where an object's line records lie.
+#[derive(Clone, Copy)]
+pub(super) struct Lines {
+    strings: Span,
+    groups: Span,
+}
+
+/// Finds the line records. Refuses an object that has CO-RE relocations.
+pub(super) fn find(elf: Elf<'_>) -> Result<Option<Lines>, ObjectError> {
+    let section = elf.section_named(b".BTF.ext").and_then(|section| section.contents());
+    let Some(header) = section.and_then(|section| Header::read(elf, section)) else { return Ok(None) };
+    if let Some(core) = header.core
+        && let Some(group) = groups(elf, core).find(|group| group.count > 0)
+    {
+        return Err(ObjectCause::CoRe.at(core.start + group.offset));
+    }
+    let strings = Parts::read(elf).ok().map(|parts| parts.strings);
+    Ok(header.lines.zip(strings).map(|(groups, strings)| Lines { strings, groups }))
+}
+
+impl Lines {
+    /// The line of the instruction at an offset of the file.
+    pub(super) fn at<'a>(&self, elf: Elf<'a>, file_offset: usize) -> Option<SourceLine<'a>> {
+        let covers = |span: Span| (span.start..span.end).contains(&file_offset);
+        let is_it = |section: &Section| section.is_code() && section.contents().is_some_and(covers);
+        let section = elf.sections().find(is_it)?;
+        let offset = file_offset - section.contents()?.start;
+        let name = elf.section_name(&section)?.as_bytes();
+        let strings = elf.contents(self.strings);
+        let mut groups = groups(elf, self.groups).filter(|group| group.record_size >= LINE_BYTES);
+        let group = groups.find(|group| bytes::text_is(strings, group.section_name as usize, name))?;
+        let before = |record: &&[u8]| u32_at(record, 0).is_some_and(|first| first as usize <= offset);
+        let records = group.records.chunks_exact(group.record_size).filter(before);
+        line(records.max_by_key(|record| u32_at(record, 0))?, strings)
+    }
+}
+
+/// The parts of `.BTF.ext` that can be read.
+struct Header {
+    lines: Option<Span>,
+    core: Option<Span>,
+}
+
+impl Header {
+    fn read(elf: Elf<'_>, section: Span) -> Option<Self> {
+        let bytes = elf.contents(section);
+        if u16_at(bytes, 0)? != MAGIC {
+            return None;
+        }
+        let length = u32_at(bytes, 4)?;
+        let part = |at| {
+            let offset = u64::from(length) + u64::from(u32_at(bytes, at)?);
+            section.part(offset, u32_at(bytes, at + 4)?.into())
+        };
+        Some(Self { lines: part(16), core: (length >= HEADER_WITH_CORE).then(|| part(24)).flatten() })
+    }
+}
+
+/// The records of one section.
+struct Group<'a> {
+    /// Where the group's first record lies in the part it is of.
+    offset: usize,
+    section_name: u32,
+    count: u32,
+    record_size: usize,
+    records: &'a [u8],
+}
+
+/// Walks over a part of `.BTF.ext`: the size of a record, then for each section a name, a count, records.
+fn groups<'a>(elf: Elf<'a>, part: Span) -> impl Iterator<Item = Group<'a>> {
+    let bytes = elf.contents(part);
+    let record_size = u32_at(bytes, 0).unwrap_or(0) as usize;
+    let mut place = 4;
+    core::iter::from_fn(move || {
+        let (section_name, count) = (u32_at(bytes, place)?, u32_at(bytes, place + 4)?);
+        let offset = place + 8;
+        let end = offset.checked_add((count as usize).checked_mul(record_size)?)?;
+        place = end;
+        // Cut short, the group ends the walk, but what it announces is still seen.
+        let records = bytes.get(offset..end).unwrap_or(&[]);
+        Some(Group { offset, section_name, count, record_size, records })
+    })
+}
+
+fn line<'a>(record: &[u8], strings: &'a [u8]) -> Option<SourceLine<'a>> {
+    let path = bytes::text(strings, u32_at(record, 4)? as usize)?;
+    let text = bytes::text(strings, u32_at(record, 8)? as usize).map(str::trim);
+    let place = u32_at(record, 12)?;
+    Some(SourceLine {
+        file: path.rsplit('/').next().unwrap_or(path),
+        line: place >> 10,
+        column: place & 0x3ff,
+        text: text.filter(|text| !text.is_empty()),
+    })
+}

@@ -1,0 +1,160 @@
+//! What clang really writes. Skipped, and said so, on a machine without it.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{eprintln, format};
+
+use super::*;
+
+const SOURCE: &str = r#"
+typedef unsigned int u32;
+typedef unsigned long long u64;
+#define SEC(name) __attribute__((section(name), used))
+#define __uint(name, val) int (*name)[val]
+#define __type(name, val) __typeof__(val) *name
+static void *(*lookup)(void *map, const void *key) = (void *)1;
+static long (*repeat)(u32 n, void *f, void *context, u64 flags) = (void *)181;
+struct pair { u64 a, b; };
+struct { __uint(type, 1); __uint(max_entries, 8); __type(key, u32); __type(value, struct pair); } hash SEC(".maps");
+struct { __uint(type, 2); __uint(max_entries, 3); __uint(key_size, 4); __uint(value_size, 24); } array SEC(".maps");
+int counter = 5;
+int zeros[4];
+static int private_zero;
+const volatile int limit = 7;
+__attribute__((noinline)) int global(int a) { return a * counter; }
+static __attribute__((noinline)) int local(int a) { zeros[a & 3]++; private_zero++; return a + zeros[1]; }
+static int callback(u32 i, int *sum) { *sum += i; return 0; }
+SEC("xdp") int first(u32 *context) {
+  u32 key = 1;
+  int sum = 0;
+  void *value = lookup(&hash, &key);
+  repeat(4, callback, &sum, 0);
+  return global(*context) + local(limit) + (value != 0) + sum;
+}
+SEC("xdp") static __attribute__((noinline)) int beside(int a) { return a ^ private_zero; }
+SEC("xdp") int second(u32 *context) { return beside(*context) + beside(3); }
+SEC("tc") int third(u32 *context) { u32 key = 2; return lookup(&array, &key) ? local(*context) : 0; }
+char _license[] SEC("license") = "GPL";
+"#;
+
+fn compile(source: &str, options: &[&str]) -> Option<Vec<u8>> {
+    let Some(name) = ["clang-22", "clang"].into_iter().find(|name| makes_bpf(name)) else {
+        eprintln!("skipped: no clang on this machine that makes BPF objects");
+        return None;
+    };
+    // A file and not a pipe: clang copies its lines into the object.
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let directory = std::env::temp_dir().join(format!("skep-object-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("sample.bpf.c");
+    std::fs::write(&path, source).unwrap();
+    let options = [&["-target", "bpfel", "-O2", "-c", "-o", "-"], options].concat();
+    let output = Command::new(name).args(options).arg(&path).output().unwrap();
+    std::fs::remove_dir_all(directory).unwrap();
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(output.stdout)
+}
+
+fn makes_bpf(clang: &str) -> bool {
+    let targets = Command::new(clang).arg("-print-targets").output();
+    targets.is_ok_and(|output| output.stdout.windows(5).any(|window| window == b"bpfel"))
+}
+
+/// Index in text of the one instruction of a function that `is_it`.
+fn find(insns: &[u64], program: &ProgramSpec<'_>, is_it: impl Fn(u64) -> bool) -> Vec<usize> {
+    let range = program.first_insn..program.first_insn + program.insn_count;
+    range.filter(|&index| is_it(insns[index])).collect()
+}
+
+#[test]
+fn clangs_object_is_linked_as_its_source_says() {
+    let Some(mut file) = compile(SOURCE, &["-g"]) else { return };
+    let object = Object::link(&mut file).unwrap();
+    visit(&object);
+    let programs: Vec<_> = object.programs().collect();
+    let named: Vec<_> = programs.iter().map(|program| (program.name, program.section)).collect();
+    assert_eq!(named, [("first", "xdp"), ("second", "xdp"), ("third", "tc")]);
+    assert_eq!(object.license(), Some("GPL"));
+
+    let maps: Vec<_> = object.maps().collect();
+    let handle = |name: &str| maps.iter().position(|map| map.name == name).unwrap() as i32;
+    let (hash, array) = (maps[handle("hash") as usize], maps[handle("array") as usize]);
+    assert_eq!((hash.kind, hash.key_size, hash.value_size, hash.max_entries), (1, 4, 16, 8));
+    assert_eq!((array.kind, array.key_size, array.value_size, array.max_entries), (2, 4, 24, 3));
+    assert_eq!(maps[handle(".data") as usize].initial, Some(&5u32.to_le_bytes()[..]));
+    assert_eq!(maps[handle(".rodata") as usize].initial, Some(&7u32.to_le_bytes()[..]));
+    assert_eq!(maps[handle(".bss") as usize].value_size, 20);
+
+    let (insns, _) = object.text().as_chunks();
+    let insns: Vec<u64> = insns.iter().copied().map(u64::from_le_bytes).collect();
+    let loads: Vec<_> = find(&insns, &programs[0], |insn| insn & 0xff == 0x18)
+        .into_iter()
+        .map(|at| (source(insns[at]), imm(insns[at]), at))
+        .collect();
+    let kinds: Vec<_> = loads.iter().map(|&(source, imm, _)| (source, imm)).collect();
+    assert_eq!((kinds[0], kinds[2]), ((1, handle("hash")), (2, handle(".rodata"))));
+    let name_at = |at: usize, imm: i32| object.function_at((at as i32 + 1 + imm) as usize).unwrap();
+    assert_eq!((loads[1].0, name_at(loads[1].2, loads[1].1).name), (4, "callback"));
+
+    let called = |program: &ProgramSpec<'_>| -> Vec<&str> {
+        let calls = find(&insns, program, |insn| insn & 0xf0ff == 0x1085);
+        calls.into_iter().map(|at| name_at(at, imm(insns[at])).name).collect()
+    };
+    assert_eq!(called(&programs[0]), ["global", "local"]);
+    assert_eq!(called(&programs[1]), ["beside", "beside"]);
+    assert_eq!(called(&programs[2]), ["local"]);
+}
+
+#[test]
+fn clangs_lines_are_found() {
+    let Some(mut file) = compile(SOURCE, &["-g"]) else { return };
+    let object = Object::link(&mut file).unwrap();
+    let third = object.programs().find(|program| program.name == "third").unwrap();
+    let expected = SOURCE.lines().position(|line| line.contains("int third")).unwrap() as u32 + 1;
+    for insn in third.first_insn..third.first_insn + third.insn_count {
+        let line = object.line_at(insn).unwrap();
+        assert_eq!((line.file, line.line), ("sample.bpf.c", expected));
+        assert!(line.text.unwrap().contains("third(u32 *context)"));
+    }
+}
+
+#[test]
+fn an_undefined_function_of_clangs_is_named() {
+    let source = r#"
+        int missing(int);
+        __attribute__((section("xdp"))) int entry(int *context) { return missing(*context); }
+    "#;
+    let Some(file) = compile(source, &[]) else { return };
+    assert!(message(&file).contains("symbol `missing` is undefined"));
+}
+
+#[test]
+fn relocatable_field_offsets_are_refused() {
+    let source = r#"
+        struct context { int first, second; } __attribute__((preserve_access_index));
+        __attribute__((section("xdp"))) int entry(struct context *context) { return context->second; }
+    "#;
+    let Some(file) = compile(source, &["-g"]) else { return };
+    assert_eq!(refusal(&file).cause, ObjectCause::CoRe);
+}
+
+#[test]
+fn no_cut_and_no_flipped_bit_of_clangs_object_panics() {
+    let Some(file) = compile(SOURCE, &["-g"]) else { return };
+    for length in 0..file.len() {
+        // The section table comes last, so no cut is complete.
+        assert!(Object::link(&mut file[..length].to_vec()).is_err());
+    }
+    let elf = Elf::new(&file, Layout::read(&file).unwrap());
+    let debug = elf.sections().filter(|section| elf.section_is_like(section, b".debug", b'_'));
+    let debug: Vec<_> = debug.filter_map(|section| section.contents()).collect();
+    // Nobody reads DWARF here.
+    for at in (0..file.len()).filter(|&at| debug.iter().all(|span| !(span.start..span.end).contains(&at))) {
+        let mut flipped = file.clone();
+        flipped[at] ^= 1 << (at % 8);
+        if let Ok(object) = Object::link(&mut flipped) {
+            visit(&object);
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The shape of a program: which slots are instructions of which function, where jumps meet, and which
+//! registers matter at each.
+//!
+//! One word of the workspace per slot of text; nothing here recurses.
+
+use super::rejection::{Reason, Rejection};
+use crate::insn::{AluOp, Insn, Operand, Reg, decode};
+use crate::interpreter::MAX_FRAMES;
+
+/// Most functions of one program.
+pub const MAX_FUNCTIONS: usize = 256;
+
+const VISITED: u64 = 1 << 32;
+const SECOND_SLOT: u64 = 1 << 33;
+const JOIN: u64 = 1 << 34;
+const LOOP_HEAD: u64 = 1 << 35;
+const FUNCTION_SHIFT: u32 = 36;
+const LIVE_SHIFT: u32 = 48;
+const LINK: u64 = 0xffff_ffff;
+/// No slot, in a link.
+pub const NONE: u32 = u32::MAX;
+
+/// A function.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Function {
+    /// Its first slot.
+    pub entry: usize,
+    /// The deepest byte of its frame it touches, as a positive number.
+    pub depth: usize,
+}
+
+/// The graph of one program. The link of a slot is free for the explorer once the graph is made.
+pub struct Graph<'w> {
+    slots: &'w mut [u64],
+    functions: [Function; MAX_FUNCTIONS],
+    function_count: usize,
+    insn_count: usize,
+}
+
+/// Where control goes after an instruction.
+#[derive(Clone, Copy, Debug, Default)]
+struct Successors {
+    next: Option<usize>,
+    target: Option<usize>,
+}
+
+impl<'w> Graph<'w> {
+    /// Walks everything reachable from `entry`. `slots` has a word for each slot of `text`.
+    ///
+    /// # Errors
+    /// What is wrong with the shape, at the instruction where it is.
+    pub fn new(
+        text: &[u8],
+        entry: usize,
+        insn_count: usize,
+        slots: &'w mut [u64],
+    ) -> Result<Self, Rejection> {
+        slots.fill(u64::from(NONE));
+        let mut graph =
+            Self { slots, functions: [Function::default(); MAX_FUNCTIONS], function_count: 0, insn_count: 0 };
+        graph.functions[0].entry = entry;
+        graph.function_count = 1;
+        let mut function = 0;
+        while function < graph.function_count {
+            graph.walk(text, function)?;
+            function += 1;
+        }
+        let own = entry..entry + insn_count;
+        let unreached = own.clone().find(|&pc| graph.slots[pc] & (VISITED | SECOND_SLOT) == 0);
+        if let Some(pc) = unreached {
+            return Err(Reason::Unreachable.at(pc));
+        }
+        graph.find_live(text);
+        graph.slots.iter_mut().for_each(|slot| *slot |= LINK);
+        Ok(graph)
+    }
+
+    /// Instructions reached, over all functions.
+    pub const fn insn_count(&self) -> usize {
+        self.insn_count
+    }
+
+    /// Whether jumps meet at `pc`.
+    pub fn is_join(&self, pc: usize) -> bool {
+        self.slots[pc] & JOIN != 0
+    }
+
+    /// Whether a jump comes back to `pc`.
+    pub fn is_loop_head(&self, pc: usize) -> bool {
+        self.slots[pc] & LOOP_HEAD != 0
+    }
+
+    /// The registers that may be read before they are written from `pc` on, as a mask.
+    pub fn live(&self, pc: usize) -> u16 {
+        (self.slots[pc] >> LIVE_SHIFT) as u16
+    }
+
+    /// The link of `pc`.
+    pub fn link(&self, pc: usize) -> u32 {
+        self.slots[pc] as u32
+    }
+
+    /// Sets the link of `pc`.
+    pub fn set_link(&mut self, pc: usize, link: u32) {
+        self.slots[pc] = self.slots[pc] & !LINK | u64::from(link);
+    }
+
+    /// The function that starts at `entry`.
+    pub fn function_at(&self, entry: usize) -> Option<usize> {
+        self.functions[..self.function_count].iter().position(|function| function.entry == entry)
+    }
+
+    /// Notes that `function` touches its frame `depth` bytes below the top.
+    pub fn note_depth(&mut self, function: usize, depth: usize) {
+        let noted = &mut self.functions[function].depth;
+        *noted = depth.max(*noted);
+    }
+
+    /// Deepest stack over all chains of calls, each frame rounded up to 8 bytes, and the longest chain.
+    pub fn stack(&self, text: &[u8]) -> (usize, usize) {
+        let own = |function: usize| self.functions[function].depth.next_multiple_of(8);
+        let mut below = [(0, 0); MAX_FUNCTIONS];
+        // A chain has at most MAX_FRAMES functions, so as many rounds reach the end of each.
+        for _ in 0..MAX_FRAMES {
+            let previous = below;
+            for (function, callee) in self.calls(text) {
+                let (bytes, frames) = previous[callee];
+                below[function].0 = below[function].0.max(bytes + own(callee));
+                below[function].1 = below[function].1.max(frames + 1).min(MAX_FRAMES - 1);
+            }
+        }
+        (own(0) + below[0].0, 1 + below[0].1)
+    }
+
+    /// Pairs of caller and callee.
+    fn calls<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = (usize, usize)> + 'a {
+        self.instructions(text).filter_map(|(pc, insn)| match insn {
+            Insn::CallLocal { offset } => {
+                let callee = self.function_at((pc + 1).checked_add_signed(offset as isize)?)?;
+                Some(((self.slots[pc] >> FUNCTION_SHIFT) as usize & 0xff, callee))
+            }
+            _ => None,
+        })
+    }
+
+    fn instructions<'a>(&'a self, text: &'a [u8]) -> impl DoubleEndedIterator<Item = (usize, Insn)> + 'a {
+        let visited = (0..self.slots.len()).filter(|&pc| self.slots[pc] & VISITED != 0);
+        visited.filter_map(|pc| Some((pc, decode(text, pc).ok()?)))
+    }
+
+    /// Visits the slots of one function; those waiting are a list through the links.
+    fn walk(&mut self, text: &[u8], function: usize) -> Result<(), Rejection> {
+        let mut waiting = NONE;
+        let entry = self.functions[function].entry;
+        self.reach(entry, entry, function, &mut waiting)?;
+        while waiting != NONE {
+            let pc = waiting as usize;
+            waiting = self.link(pc);
+            let insn = decode(text, pc).map_err(|error| Reason::from(error).at(pc))?;
+            self.insn_count += 1;
+            self.check_second_slot(pc, &insn)?;
+            let successors = self.successors(pc, &insn)?;
+            if let Insn::CallLocal { offset } = insn {
+                self.add_function(pc, offset)?;
+            }
+            if let Some(target) = successors.target {
+                self.reach(pc, target, function, &mut waiting)?;
+                self.slots[target] |= if target <= pc { JOIN | LOOP_HEAD } else { JOIN };
+            }
+            if let Some(next) = successors.next {
+                self.reach(pc, next, function, &mut waiting)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_second_slot(&mut self, pc: usize, insn: &Insn) -> Result<(), Rejection> {
+        if insn.slots() == 2 {
+            if self.slots[pc + 1] & VISITED != 0 {
+                return Err(Reason::JumpIntoImmediate.at(pc));
+            }
+            self.slots[pc + 1] |= SECOND_SLOT;
+        }
+        Ok(())
+    }
+
+    /// Puts `to` on the list unless it was visited.
+    fn reach(&mut self, from: usize, to: usize, function: usize, waiting: &mut u32) -> Result<(), Rejection> {
+        let slot = *self.slots.get(to).ok_or(Reason::JumpOutside.at(from))?;
+        if slot & SECOND_SLOT != 0 {
+            return Err(Reason::JumpIntoImmediate.at(from));
+        }
+        if slot & VISITED != 0 {
+            let owner = (slot >> FUNCTION_SHIFT) as usize & 0xff;
+            return if owner == function { Ok(()) } else { Err(Reason::JumpIntoFunction.at(from)) };
+        }
+        self.slots[to] |= VISITED | (function as u64) << FUNCTION_SHIFT;
+        self.set_link(to, *waiting);
+        *waiting = to as u32;
+        Ok(())
+    }
+
+    fn add_function(&mut self, pc: usize, offset: i32) -> Result<(), Rejection> {
+        let entry = (pc + 1).checked_add_signed(offset as isize).filter(|&entry| entry < self.slots.len());
+        let entry = entry.ok_or(Reason::JumpOutside.at(pc))?;
+        if self.function_at(entry).is_none() {
+            let place = self.functions.get_mut(self.function_count).ok_or(Reason::TooManyFunctions.at(pc))?;
+            *place = Function { entry, depth: 0 };
+            self.function_count += 1;
+        }
+        Ok(())
+    }
+
+    fn successors(&self, pc: usize, insn: &Insn) -> Result<Successors, Rejection> {
+        let next = pc + insn.slots();
+        let target = |offset: i32| {
+            next.checked_add_signed(offset as isize).ok_or(Reason::JumpOutside.at(pc)).map(Some)
+        };
+        Ok(match *insn {
+            Insn::Exit => Successors::default(),
+            Insn::Jump { offset } => Successors { next: None, target: target(offset)? },
+            Insn::Branch { offset, .. } => {
+                Successors { next: Some(next), target: target(i32::from(offset))? }
+            }
+            _ => Successors { next: Some(next), target: None },
+        })
+    }
+
+    /// Live registers, backwards until nothing changes. Should that take too many rounds, all are live.
+    fn find_live(&mut self, text: &[u8]) {
+        const ROUNDS: usize = 32;
+        for _ in 0..ROUNDS {
+            let mut changed = false;
+            for pc in (0..self.slots.len()).rev() {
+                if self.slots[pc] & VISITED != 0
+                    && let Ok(insn) = decode(text, pc)
+                {
+                    changed |= self.update_live(pc, &insn);
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+        self.slots.iter_mut().for_each(|slot| *slot |= u64::MAX << LIVE_SHIFT);
+    }
+
+    fn update_live(&mut self, pc: usize, insn: &Insn) -> bool {
+        let successors = self.successors(pc, insn).unwrap_or_default();
+        let after = [successors.next, successors.target].into_iter().flatten();
+        let after = after.fold(0, |live, pc| live | self.live(pc));
+        let (read, written) = registers(insn);
+        let live = after & !written | read;
+        let changed = live != self.live(pc);
+        self.slots[pc] |= u64::from(live) << LIVE_SHIFT;
+        changed
+    }
+}
+
+const ARGUMENTS: u16 = 0b11_1110;
+
+/// Masks of the registers an instruction reads and writes. What a call may read is all it may.
+fn registers(insn: &Insn) -> (u16, u16) {
+    let bit = |register: Reg| 1u16 << register.index();
+    let operand = |operand: Operand| match operand {
+        Operand::Reg(register) => bit(register),
+        Operand::Imm(_) => 0,
+    };
+    match *insn {
+        Insn::Alu { op: AluOp::Mov, dst, src, .. } => (operand(src), bit(dst)),
+        Insn::Alu { dst, src, .. } => (bit(dst) | operand(src), bit(dst)),
+        Insn::Neg { dst, .. } | Insn::Swap { dst, .. } => (bit(dst), bit(dst)),
+        Insn::MovSx { dst, src, .. } => (bit(src), bit(dst)),
+        Insn::LoadImm { dst, .. } => (0, bit(dst)),
+        Insn::Load { dst, base, .. } => (bit(base), bit(dst)),
+        Insn::Store { base, value, .. } => (bit(base) | operand(value), 0),
+        // CMPXCHG also reads r0; to say so of all costs nothing that matters.
+        Insn::Atomic { base, src, .. } => (bit(base) | bit(src) | bit(Reg::R0), 0),
+        Insn::Branch { dst, src, .. } => (bit(dst) | operand(src), 0),
+        Insn::Jump { .. } => (0, 0),
+        Insn::CallHelper { .. } | Insn::CallLocal { .. } => (ARGUMENTS, ARGUMENTS | bit(Reg::R0)),
+        Insn::CallRegister { target } => (ARGUMENTS | bit(target), ARGUMENTS | bit(Reg::R0)),
+        // A caller goes on with r0 and its own r6 to r9, which are saved elsewhere.
+        Insn::Exit => (bit(Reg::R0), 0),
+    }
+}

@@ -1,0 +1,175 @@
+//! What the verifier knows of a register or a stack slot.
+
+mod branch;
+#[cfg(test)]
+mod samples;
+mod scalar;
+mod tnum;
+
+use core::fmt;
+
+pub use branch::refine;
+pub use scalar::Scalar;
+pub use tnum::Tnum;
+
+/// The object a pointer points into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The stack frame of this depth, 0 being the program's own; offsets are from its top.
+    Stack {
+        /// Depth.
+        frame: u8,
+    },
+    /// The context.
+    Context,
+    /// Plain memory of this many bytes.
+    Memory {
+        /// Bytes.
+        size: u32,
+    },
+    /// The packet.
+    Packet,
+    /// Past the end of the packet: only compared.
+    PacketEnd,
+    /// The handle of a map.
+    Map {
+        /// Its index.
+        map: u32,
+    },
+    /// A value of a map.
+    MapValue {
+        /// Its index.
+        map: u32,
+    },
+    /// A value of a map, or null: not checked yet.
+    MapValueOrNull {
+        /// Its index.
+        map: u32,
+    },
+}
+
+impl Target {
+    /// What to call it in a message.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stack { .. } => "stack pointer",
+            Self::Context => "context pointer",
+            Self::Memory { .. } => "memory pointer",
+            Self::Packet => "packet pointer",
+            Self::PacketEnd => "packet end",
+            Self::Map { .. } => "map handle",
+            Self::MapValue { .. } => "map value pointer",
+            Self::MapValueOrNull { .. } => "map value pointer that may be null",
+        }
+    }
+}
+
+/// A pointer: an object and an offset into it, `fixed + variable`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pointer {
+    /// The object.
+    pub target: Target,
+    /// The known part of the offset.
+    pub fixed: i64,
+    /// The unknown part; the constant 0 if there is none.
+    pub variable: Scalar,
+    /// Pointers with the same identity other than 0 have the same unknown part, or the same nullness.
+    pub identity: u32,
+    /// For packets: bytes from the object's start plus `variable` that are proven to be inside.
+    pub proven: u32,
+}
+
+/// Offsets are kept this far from anything that could overflow.
+pub const MAX_OFFSET: i64 = 1 << 29;
+
+impl Pointer {
+    /// To the start of `target`.
+    #[must_use]
+    pub const fn to(target: Target) -> Self {
+        Self { target, fixed: 0, variable: Scalar::constant(0), identity: 0, proven: 0 }
+    }
+
+    /// The smallest and largest offset after adding `offset`.
+    #[must_use]
+    pub const fn reach(&self, offset: i64) -> (i64, i64) {
+        (self.fixed + offset + self.variable.smin, self.fixed + offset + self.variable.smax)
+    }
+
+    /// Whether every pointer of `other` is one of these.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.target == other.target
+            && self.fixed == other.fixed
+            && self.identity == other.identity
+            && self.proven <= other.proven
+            && self.variable.covers(&other.variable)
+    }
+}
+
+/// What a register or slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Nothing was written to it, or what it held is dead.
+    Uninitialised,
+    /// A number.
+    Number(Scalar),
+    /// A pointer.
+    Pointer(Pointer),
+}
+
+impl Value {
+    /// Every number.
+    pub const NUMBER: Self = Self::Number(Scalar::UNKNOWN);
+
+    /// Whether everything that is safe with this value is safe with `other`.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Uninitialised, _) => true,
+            (Self::Number(this), Self::Number(other)) => this.covers(other),
+            (Self::Pointer(this), Self::Pointer(other)) => this.covers(other),
+            _ => false,
+        }
+    }
+
+    /// What to call it in a message.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Uninitialised => "nothing",
+            Self::Number(_) => "number",
+            Self::Pointer(pointer) => pointer.target.name(),
+        }
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_constant() {
+            Some(value) => write!(f, "{}", value as i64),
+            None if *self == Self::UNKNOWN => f.write_str("any number"),
+            None if self.smin >= 0 => write!(f, "{}..={}", self.umin, self.umax),
+            None => write!(f, "{}..={}", self.smin, self.smax),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uninitialised => f.write_str("not initialised"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Pointer(pointer) => {
+                write!(f, "{}", pointer.target.name())?;
+                if pointer.fixed != 0 {
+                    write!(f, " {:+}", pointer.fixed)?;
+                }
+                if pointer.variable.as_constant() != Some(0) {
+                    write!(f, " + {}", pointer.variable)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
