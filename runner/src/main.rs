@@ -1,1 +1,62 @@
-fn main() {}
+//! `skep`: builds, packs, boots and tests Skep from a development machine.
+//!
+//! Exit codes of every command: 0 all went well, 1 the image, a program or a test failed, 2 the tool could not do
+//! its work (wrong arguments, something missing, a build error), 3 an image crashed or did not end in time,
+//! 130 the user pressed Ctrl-C while an image ran.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod bench_boot;
+mod board;
+mod boot;
+mod build;
+mod cli;
+mod compile;
+mod console;
+mod elf;
+mod exec;
+mod floor;
+mod interrupt;
+mod outcome;
+mod pack;
+mod packages;
+mod process;
+mod profile;
+mod progress;
+mod qemu;
+mod setup;
+mod skep_toml;
+mod summary;
+mod table;
+mod test;
+mod toolchain;
+mod verify;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use packages::OnMissing;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    run(&cli).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}
+
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let on_missing = if cli.no_install { OnMissing::Print } else { OnMissing::Install };
+    match &cli.command {
+        None => boot::demo(on_missing),
+        Some(Command::Setup(args)) => setup::run(args, on_missing),
+        Some(Command::Pack(args)) => pack::run(args, on_missing),
+        Some(Command::Boot(args)) => boot::run(args, on_missing),
+        Some(Command::Verify(args)) => verify::run(args, on_missing),
+        Some(Command::Exec(args)) => exec::run(args),
+        Some(Command::Bench(args)) => bench::run(args, on_missing),
+        Some(Command::Test(args)) => test::run(args, on_missing),
+    }
+}

@@ -46,6 +46,8 @@ pub mod object;
 pub mod profile;
 mod program;
 pub mod scheduler;
+#[cfg(feature = "trusted")]
+pub mod trusted;
 pub mod verifier;
 
 pub use executable::{Completion, Engine, Executable, Input, Job, RunSpace};

@@ -78,6 +78,17 @@ const RDONLY_PROG: u32 = 1 << 7;
 const MMAPABLE: u32 = 1 << 10;
 
 impl<'a> MapDef<'a> {
+    /// What a table of definitions starts with.
+    pub const VACANT: Self = Self {
+        name: "",
+        kind: MapKind::Array,
+        key_size: 4,
+        value_size: 1,
+        max_entries: 1,
+        access: MapAccess::ReadOnly,
+        initial: None,
+    };
+
     /// Checks what an object asks for.
     ///
     /// # Errors
@@ -134,6 +145,17 @@ impl<M: Reclaim> Map<M> {
     /// [`MapError::OutOfMemory`].
     pub fn new(def: &MapDef<'_>) -> Result<Self, MapError> {
         Ok(Self { array: Array::new(def)?, access: def.access })
+    }
+
+    /// A map of no entries, which takes no memory: what a table of maps starts with.
+    #[must_use]
+    pub const fn vacant() -> Self {
+        Self { array: Array::vacant(), access: MapAccess::ReadOnly }
+    }
+
+    /// Makes it as it was when new. `def` is what it was made from.
+    pub fn reset(&self, def: &MapDef<'_>) {
+        self.array.reset(def);
     }
 
     /// Bytes of a key.

@@ -8,23 +8,15 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod initrd;
+mod loading;
+pub mod manifest;
+mod narration;
+pub mod pcap;
 pub mod platform;
+mod running;
+mod services;
+mod supervisor;
 
 pub use platform::{Memory, Outcome, Platform};
-
-/// TEMPORARY until the supervisor lands.
-pub fn boot<P: Platform>(platform: &P, initrd: &'static mut [u8], workspace: &'static mut [u64]) -> Outcome {
-    use kernel_report::{Line, Record};
-    let _ = workspace.len();
-    let now = platform.now();
-    platform.send(Line::human(now, format_args!("skep: initrd of {} bytes", initrd.len())).as_bytes());
-    for record in [
-        Record::Boot { board: P::BOARD, profile: "?", version: env!("CARGO_PKG_VERSION"), ns: now },
-        Record::Summary { loaded: 0, rejected: 0, runs: 0, misses: 0, restarts: 0, lost_lines: 0, ok: true },
-    ] {
-        if let Some(line) = Line::record(&record) {
-            platform.send(line.as_bytes());
-        }
-    }
-    Outcome::Ok
-}
+pub use supervisor::boot;

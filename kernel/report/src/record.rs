@@ -1,9 +1,12 @@
 //! The records: one fact each, keys spelled as bpftool spells them where it has them.
 
-use serde::{Deserialize, Serialize};
+#[cfg(feature = "host")]
+use serde::Deserialize;
+use serde::Serialize;
 
 /// What the verifier decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "host", derive(Deserialize))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Proven safe; the program may run.
@@ -13,7 +16,8 @@ pub enum Verdict {
 }
 
 /// What the failure semantic of the profile decided after a failed run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "host", derive(Deserialize))]
 pub enum Action {
     /// Run again from a fresh state.
     Restart,
@@ -31,7 +35,8 @@ pub enum Action {
 ///
 /// Times are nanoseconds since the image's clock started; sizes are bytes. Optional fields are left out of
 /// the JSON when they do not apply.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "host", derive(Deserialize))]
 #[serde(tag = "ev", rename_all = "snake_case")]
 pub enum Record<S> {
     /// The first record: who is speaking.

@@ -22,16 +22,23 @@ impl<M: Reclaim> Array<M> {
         let stride = u64::from(def.value_size).next_multiple_of(8);
         let bytes = stride.saturating_mul(u64::from(def.max_entries));
         let room = usize::try_from(bytes).ok().and_then(Buffer::zeroed);
-        let values: Buffer<M> = room.ok_or(MapError::OutOfMemory(bytes))?;
-        for (cell, &byte) in values.cells().iter().zip(def.initial.unwrap_or_default()) {
-            cell.set(byte);
-        }
-        Ok(Self {
-            values,
+        let array = Self {
+            values: room.ok_or(MapError::OutOfMemory(bytes))?,
             value_size: def.value_size as usize,
             stride: stride as usize,
             entries: def.max_entries as usize,
-        })
+        };
+        array.reset(def);
+        Ok(array)
+    }
+
+    pub(super) const fn vacant() -> Self {
+        Self { values: Buffer::empty(), value_size: 0, stride: 0, entries: 0 }
+    }
+
+    pub(super) fn reset(&self, def: &MapDef<'_>) {
+        let initial = def.initial.unwrap_or_default().iter().copied().chain(core::iter::repeat(0));
+        self.values.cells().iter().zip(initial).for_each(|(cell, byte)| cell.set(byte));
     }
 
     pub(super) const fn value_size(&self) -> usize {

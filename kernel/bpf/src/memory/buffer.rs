@@ -17,11 +17,17 @@ pub struct Buffer<M: Reclaim> {
 }
 
 impl<M: Reclaim> Buffer<M> {
-    /// A block of `len` zero bytes; `None` if the strategy has no room for it. A block of 0 bytes takes none.
+    /// A block of no bytes, which takes no memory.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { base: NonNull::<u64>::dangling().cast(), len: 0, strategy: PhantomData }
+    }
+
+    /// A block of `len` zero bytes; `None` if the strategy has no room for it.
     #[must_use]
     pub fn zeroed(len: usize) -> Option<Self> {
         if len == 0 {
-            return Some(Self { base: NonNull::<u64>::dangling().cast(), len, strategy: PhantomData });
+            return Some(Self::empty());
         }
         let base = M::allocate(len)?;
         // SAFETY: 1. `Reclaim` promises `len` writable bytes at `base`, which nobody else has.

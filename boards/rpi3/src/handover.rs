@@ -1,0 +1,103 @@
+//! What the boot loader left in memory: a device tree, an initrd. And the verifier's working memory.
+//!
+//! Unsafe because a boot loader's message is an address; every range is checked against the memory that is
+//! mapped and nobody's before it becomes a slice.
+
+use core::ops::Range;
+
+use kernel_aarch64::device_tree::{self, Arguments, Chosen, HEADER_BYTES};
+use kernel_aarch64::{layout, mmu};
+use kernel_core::initrd;
+
+/// Where the initrd is without a device tree: QEMU puts it there, and `config.txt` asks the firmware to.
+const INITRD_ADDRESS: u64 = 0x0800_0000;
+/// How far an initrd without a known length is looked at.
+const LONGEST_INITRD: u64 = 64 << 20;
+
+/// 768 KiB of working memory for the verifier.
+const WORKSPACE_WORDS: usize = 768 * 1024 / 8;
+static mut WORKSPACE: [u64; WORKSPACE_WORDS] = [0; WORKSPACE_WORDS];
+
+/// What the image was given.
+pub(crate) struct Handover {
+    /// The command line.
+    pub(crate) arguments: Arguments,
+    /// The initrd; empty if there is none.
+    pub(crate) initrd: &'static mut [u8],
+    /// Where the initrd was looked for, for people.
+    pub(crate) searched: &'static str,
+    /// The verifier's memory.
+    pub(crate) workspace: &'static mut [u64],
+}
+
+/// Takes over what the boot loader left; `x0` is the register as it was on entry.
+///
+/// # Safety
+/// Called once, by `main`.
+pub(crate) unsafe fn take(x0: usize) -> Handover {
+    let chosen = chosen(x0 as u64);
+    let (range, searched) = match &chosen {
+        Some(Chosen { initrd: Some(range), .. }) if is_free_memory(range) => (range.clone(), "device tree"),
+        Some(Chosen { initrd: Some(_), .. }) => (0..0, "device tree, which puts it outside of memory"),
+        Some(_) => (0..0, "device tree"),
+        None => (archive_at_fixed_address(), "memory at 0x08000000, no device tree"),
+    };
+    // SAFETY: 1. The range is empty or free memory, checked or constant. 2. Nothing else refers to it: the
+    // device tree's slice is gone, and this is called once.
+    let initrd = unsafe { writable(range) };
+    let workspace = &raw mut WORKSPACE;
+    // SAFETY: called once, so this is the only reference ever.
+    let workspace = unsafe { &mut *workspace };
+    Handover {
+        arguments: chosen.map(|chosen| chosen.arguments).unwrap_or_default(),
+        initrd,
+        searched,
+        workspace,
+    }
+}
+
+/// Reads the device tree at `address`, if there is one.
+fn chosen(address: u64) -> Option<Chosen> {
+    let header = memory(address..address.checked_add(HEADER_BYTES as u64)?)?.first_chunk()?;
+    let bytes = device_tree::tree_bytes(header)?;
+    device_tree::chosen(memory(address..address + bytes as u64)?).ok()
+}
+
+/// The archive at the fixed address, as far as it reaches. Memory of zeros is no archive at all; anything
+/// else is handed on, so that what is wrong with it gets reported.
+fn archive_at_fixed_address() -> Range<u64> {
+    let window = INITRD_ADDRESS..INITRD_ADDRESS + LONGEST_INITRD;
+    let bytes = match memory(window) {
+        Some(memory) if memory[..4] != [0; 4] => initrd::extent(memory),
+        _ => 0,
+    };
+    INITRD_ADDRESS..INITRD_ADDRESS + bytes as u64
+}
+
+/// RAM that is mapped and not the image's.
+fn is_free_memory(range: &Range<u64>) -> bool {
+    range.start >= layout::image().end && range.start <= range.end && range.end <= mmu::RAM.end
+}
+
+/// The bytes at `range`, if it is free memory.
+fn memory(range: Range<u64>) -> Option<&'static [u8]> {
+    if !is_free_memory(&range) {
+        return None;
+    }
+    // SAFETY: 1. Free memory is mapped, and any bytes are valid u8. 2. Only `take` makes it writable, after
+    // the last use of what this returns.
+    Some(unsafe { core::slice::from_raw_parts(range.start as *const u8, (range.end - range.start) as usize) })
+}
+
+/// The bytes at `range`, to write to.
+///
+/// # Safety
+/// 1. `range` is empty or [free memory](is_free_memory).
+/// 2. Nothing else refers to it, from now on.
+unsafe fn writable(range: Range<u64>) -> &'static mut [u8] {
+    if range.is_empty() {
+        return &mut [];
+    }
+    // SAFETY: the caller's duties; free memory is mapped and any bytes are valid u8.
+    unsafe { core::slice::from_raw_parts_mut(range.start as *mut u8, (range.end - range.start) as usize) }
+}

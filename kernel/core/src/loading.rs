@@ -1,0 +1,267 @@
+//! From files to executables: link an object, make its maps, verify its programs.
+
+use kernel_bpf::context::ProgramKind;
+use kernel_bpf::maps::{Map, MapDef};
+use kernel_bpf::object::{Object, ProgramSpec};
+use kernel_bpf::profile::PhysicalProfile;
+use kernel_bpf::{BpfProgram, Engine, Executable, Verified, verify};
+use kernel_report::{Record, Verdict};
+
+use crate::manifest::{self, Entry, Expect, Manifest, Trigger};
+use crate::narration::{Narrator, Pace, Reason};
+use crate::platform::Platform;
+
+/// Most programs, maps and files of one initrd.
+pub(crate) const MAX_PROGRAMS: usize = 64;
+/// Most maps of one initrd.
+pub(crate) const MAX_MAPS: usize = 64;
+
+/// A program that may run.
+pub(crate) struct Loaded<'t, P: PhysicalProfile> {
+    pub(crate) name: &'static str,
+    pub(crate) executable: Executable<'t, P>,
+    pub(crate) defs: &'t [MapDef<'t>],
+    pub(crate) maps: &'t [Map<P::MemoryStrategy>],
+    pub(crate) entry: Entry<'static>,
+}
+
+/// Where maps live: taken from the front, object by object, and never given back.
+pub(crate) struct Tables<'t, P: PhysicalProfile> {
+    pub(crate) defs: &'t mut [MapDef<'static>],
+    pub(crate) maps: &'t mut [Map<P::MemoryStrategy>],
+}
+
+/// The definitions of an object's maps and the maps made from them.
+type Made<'t, P> = (&'t [MapDef<'t>], &'t [Map<<P as PhysicalProfile>::MemoryStrategy>]);
+
+/// The verifier's memory and the programs accepted so far.
+pub(crate) struct Loader<'t, P: PhysicalProfile> {
+    pub(crate) tables: Tables<'t, P>,
+    pub(crate) workspace: &'static mut [u64],
+    pub(crate) programs: [Option<Loaded<'t, P>>; MAX_PROGRAMS],
+    pub(crate) count: usize,
+    pub(crate) manifest: Option<Manifest<'static>>,
+    /// Which programs of the manifest were met, in its order.
+    pub(crate) met: [bool; manifest::MAX_PROGRAMS],
+}
+
+impl<'t, P: PhysicalProfile> Loader<'t, P> {
+    /// Loads every program of one object file; what is wrong with it is reported, and the rest goes on.
+    pub(crate) fn load(
+        &mut self,
+        file: &'static str,
+        bytes: &'static mut [u8],
+        narrator: &mut Narrator<'_, impl Platform>,
+    ) {
+        // A failed link leaves the file behind, for the name of a symbol in the message.
+        let object = match Object::link(bytes) {
+            Ok(object) => object,
+            Err(error) => return narrator.refuse(file, error.offset, format_args!("{}", error.cause)),
+        };
+        let Some((defs, maps)) = self.make_maps(file, &object, narrator) else {
+            return;
+        };
+        if object.programs().next().is_none() {
+            narrator.refuse(
+                file,
+                0,
+                format_args!("the object has no program: no global function in a program section"),
+            );
+        }
+        for program in object.programs() {
+            self.load_program(file, &object, &program, (defs, maps), narrator);
+        }
+    }
+
+    fn make_maps(
+        &mut self,
+        file: &str,
+        object: &Object<'static>,
+        narrator: &mut Narrator<'_, impl Platform>,
+    ) -> Option<Made<'t, P>> {
+        let count = object.map_count();
+        if count > self.tables.defs.len() {
+            narrator.refuse(
+                file,
+                0,
+                format_args!("no room for {count} more maps: an initrd may have {MAX_MAPS}"),
+            );
+            return None;
+        }
+        let (defs, rest) = core::mem::take(&mut self.tables.defs).split_at_mut(count);
+        self.tables.defs = rest;
+        let (maps, rest) = core::mem::take(&mut self.tables.maps).split_at_mut(count);
+        self.tables.maps = rest;
+        for (spec, (def, map)) in object.maps().zip(defs.iter_mut().zip(maps.iter_mut())) {
+            let made = MapDef::of(&spec).and_then(|checked| Ok((checked, Map::new(&checked)?)));
+            match made {
+                Ok(made) => (*def, *map) = made,
+                Err(error) => {
+                    narrator.refuse(file, 0, format_args!("map `{}`: {error}", spec.name));
+                    return None;
+                }
+            }
+        }
+        Some((defs, maps))
+    }
+
+    fn load_program(
+        &mut self,
+        file: &'static str,
+        object: &Object<'static>,
+        spec: &ProgramSpec<'static>,
+        made: Made<'t, P>,
+        narrator: &mut Narrator<'_, impl Platform>,
+    ) {
+        let named = self.named(file, spec.name);
+        let mut entry = named.unwrap_or(Entry::new(file, spec.name));
+        let report = Report { file, name: spec.name, insns: spec.insn_count as u32, expect: entry.expect };
+        let Some(kind) = ProgramKind::of_section(spec.section) else {
+            let reason =
+                format_args!("section `{}` stands for a program type that is not available", spec.section);
+            return report.rejected(None, "unknown", None, reason, narrator);
+        };
+        if let (ProgramKind::Timer { period: period_ns @ 1.. }, None) = (kind, named) {
+            entry.trigger = Trigger::Every { period_ns };
+        }
+        if entry.trigger == Trigger::Xdp && !kind.takes_packet() {
+            let reason = format_args!("the manifest gives packets to a program of type {}", kind.name());
+            return report.rejected(None, kind.name(), None, reason, narrator);
+        }
+        let program =
+            match BpfProgram::<P>::new(object.text(), spec.first_insn, spec.insn_count, kind, made.0) {
+                Ok(program) => program,
+                Err(error) => {
+                    return report.rejected(None, kind.name(), None, format_args!("{error}"), narrator);
+                }
+            };
+        match verify(program, self.workspace) {
+            Ok(verified) => {
+                report.accepted(&verified, narrator);
+                self.keep(verified, entry, spec.name, made, narrator);
+            }
+            Err(rejection) => {
+                let insn =
+                    rejection.pc.saturating_sub(object.function_at(rejection.pc).map_or(0, |f| f.first_insn));
+                let place = object.line_at(rejection.pc);
+                let line = place.map(|place| Reason::of(format_args!("{}:{}", place.file, place.line)));
+                let line = line.as_ref().map(Reason::as_str);
+                report.rejected(Some(insn as u32), kind.name(), line, format_args!("{rejection}"), narrator);
+            }
+        }
+    }
+
+    /// What the manifest says about a program, if it names it.
+    fn named(&mut self, file: &str, program: &str) -> Option<Entry<'static>> {
+        let mut entries = self.manifest?.entries().enumerate();
+        let (index, entry) = entries.find(|(_, entry)| entry.object == file && entry.program == program)?;
+        self.met[index] = true;
+        Some(entry)
+    }
+
+    fn keep(
+        &mut self,
+        verified: Verified<'t, P>,
+        entry: Entry<'static>,
+        name: &'static str,
+        (defs, maps): Made<'t, P>,
+        narrator: &mut Narrator<'_, impl Platform>,
+    ) {
+        let Some(place) = self.programs.get_mut(self.count) else {
+            let reason = format_args!("no room for `{name}`: an initrd may have {MAX_PROGRAMS} programs");
+            return narrator.refuse(entry.object, 0, reason);
+        };
+        *place = Some(Loaded { name, executable: Executable::new(verified, maps), defs, maps, entry });
+        self.count += 1;
+    }
+}
+
+/// What a report about one program has in common.
+struct Report<'r> {
+    file: &'r str,
+    name: &'r str,
+    insns: u32,
+    expect: Expect,
+}
+
+impl Report<'_> {
+    fn accepted<P: PhysicalProfile>(
+        &self,
+        verified: &Verified<'_, P>,
+        narrator: &mut Narrator<'_, impl Platform>,
+    ) {
+        let expected = self.expect != Expect::Rejected;
+        if !expected {
+            narrator.fail();
+        }
+        narrator.tally.loaded += 1;
+        let (name, insns, stack) = (self.name, verified.insns() as u32, verified.stack() as u32);
+        let bound = verified.wcet_insns();
+        narrator.say(
+            Pace::MayWait,
+            format_args!("verifier: {name} accepted, {insns} insns, stack {stack}, bound {bound}"),
+        );
+        narrator.record(
+            Pace::MayWait,
+            &Record::Program {
+                name,
+                object: self.file,
+                kind: verified.kind().name(),
+                verdict: Verdict::Accept,
+                insns,
+                stack: Some(stack),
+                wcet_insns: Some(bound),
+                engine: Some(P::Engine::NAME),
+                jited_bytes: None,
+                insn: None,
+                line: None,
+                reason: None,
+                expected,
+            },
+        );
+    }
+
+    fn rejected(
+        &self,
+        insn: Option<u32>,
+        kind: &str,
+        line: Option<&str>,
+        reason: core::fmt::Arguments<'_>,
+        narrator: &mut Narrator<'_, impl Platform>,
+    ) {
+        let expected = self.expect == Expect::Rejected;
+        if !expected {
+            narrator.fail();
+        }
+        narrator.tally.rejected += 1;
+        let (name, place) = (self.name, line.unwrap_or(self.file));
+        match insn {
+            Some(insn) => narrator.say(
+                Pace::MayWait,
+                format_args!("verifier: {name} rejected at insn {insn} ({place}): {reason}"),
+            ),
+            None => {
+                narrator.say(Pace::MayWait, format_args!("verifier: {name} rejected ({place}): {reason}"))
+            }
+        }
+        let reason = Reason::of(reason);
+        narrator.record(
+            Pace::MayWait,
+            &Record::Program {
+                name,
+                object: self.file,
+                kind,
+                verdict: Verdict::Reject,
+                insns: self.insns,
+                stack: None,
+                wcet_insns: None,
+                engine: None,
+                jited_bytes: None,
+                insn,
+                line,
+                reason: Some(reason.as_str()),
+                expected,
+            },
+        );
+    }
+}

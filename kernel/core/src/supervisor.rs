@@ -1,0 +1,141 @@
+//! The whole life of an image after its board is up: read the initrd, load, run, sum up.
+
+use kernel_bpf::RunSpace;
+use kernel_bpf::maps::{Map, MapDef};
+use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
+use kernel_report::Record;
+
+use crate::initrd;
+use crate::loading::{Loader, MAX_MAPS, MAX_PROGRAMS, Tables};
+use crate::manifest::{self, Manifest};
+use crate::narration::{Narrator, Pace};
+use crate::platform::{Outcome, Platform};
+use crate::running::Runner;
+use crate::services::Random;
+
+/// Most files of one initrd.
+const MAX_FILES: usize = 64;
+
+/// A file of the initrd. An object's bytes are taken out when it is linked in place.
+struct File {
+    name: &'static str,
+    bytes: &'static mut [u8],
+}
+
+type Files = [Option<File>; MAX_FILES];
+type Memory = <ActiveProfile as PhysicalProfile>::MemoryStrategy;
+
+/// Boots: loads every program of `initrd`, verifying in `workspace`, and runs what was accepted. Everything
+/// that happens is reported through `platform`; nothing in the initrd can end it early.
+pub fn boot<P: Platform>(platform: &P, initrd: &'static mut [u8], workspace: &'static mut [u64]) -> Outcome {
+    let mut narrator = Narrator::new(platform);
+    announce(&mut narrator, initrd.len());
+    let mut files = read_files(initrd, &mut narrator);
+    let manifest = read_manifest(&mut files, &mut narrator);
+    let mut defs = [MapDef::VACANT; MAX_MAPS];
+    let mut maps = [const { Map::<Memory>::vacant() }; MAX_MAPS];
+    let tables = Tables { defs: &mut defs, maps: &mut maps };
+    let programs = [const { None }; MAX_PROGRAMS];
+    let met = [false; manifest::MAX_PROGRAMS];
+    let mut loader = Loader::<ActiveProfile> { tables, workspace, programs, count: 0, manifest, met };
+    for file in files.iter_mut().filter(|file| file.as_ref().is_some_and(|file| file.name.ends_with(".o"))) {
+        if let Some(File { name, bytes }) = file.take() {
+            loader.load(name, bytes, &mut narrator);
+        }
+    }
+    run(&loader, &files, &mut narrator);
+    check_manifest(&loader, &mut narrator);
+    narrator.summary(ActiveProfile::memory_use())
+}
+
+fn announce<P: Platform>(narrator: &mut Narrator<'_, P>, initrd: usize) {
+    let (board, profile, version) = (P::BOARD, ActiveProfile::NAME, env!("CARGO_PKG_VERSION"));
+    narrator.say(
+        Pace::MayWait,
+        format_args!("skep {version}: {board}, {profile} profile, initrd of {initrd} bytes"),
+    );
+    let ns = narrator.platform.now();
+    narrator.record(Pace::MayWait, &Record::Boot { board, profile, version, ns });
+}
+
+fn read_files<P: Platform>(initrd: &'static mut [u8], narrator: &mut Narrator<'_, P>) -> Files {
+    let mut files: Files = [const { None }; MAX_FILES];
+    let mut count = 0;
+    if initrd.is_empty() {
+        narrator.refuse(
+            "initrd",
+            0,
+            format_args!("there is none: give the image an archive made by `skep pack`"),
+        );
+        return files;
+    }
+    for entry in initrd::entries(initrd) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                narrator.refuse("initrd", error.offset, format_args!("{}", error.cause));
+                break;
+            }
+        };
+        if files.iter().flatten().any(|file| file.name == entry.name) {
+            narrator.refuse(entry.name, entry.offset, format_args!("a file of this name was read before"));
+            continue;
+        }
+        let Some(place) = files.get_mut(count) else {
+            narrator.refuse("initrd", entry.offset, format_args!("more than {MAX_FILES} files"));
+            break;
+        };
+        *place = Some(File { name: entry.name, bytes: entry.bytes });
+        count += 1;
+    }
+    files
+}
+
+fn read_manifest<P: Platform>(
+    files: &mut Files,
+    narrator: &mut Narrator<'_, P>,
+) -> Option<Manifest<'static>> {
+    let found =
+        files.iter_mut().find(|file| file.as_ref().is_some_and(|file| file.name == manifest::FILE_NAME))?;
+    let File { name, bytes } = found.take()?;
+    match Manifest::parse(bytes) {
+        Ok(manifest) => Some(manifest),
+        Err(error) => {
+            narrator.refuse(name, error.offset as u64, format_args!("{}", error.reason));
+            None
+        }
+    }
+}
+
+fn run<P: Platform>(loader: &Loader<'_, ActiveProfile>, files: &Files, narrator: &mut Narrator<'_, P>) {
+    let programs = &loader.programs[..loader.count];
+    let Some(frames) = programs.iter().flatten().map(|program| program.executable.verified().frames()).max()
+    else {
+        return;
+    };
+    let space = match RunSpace::new(frames) {
+        Ok(space) => space,
+        Err(error) => {
+            narrator.refuse("initrd", 0, format_args!("no memory left for stacks and contexts: {error}"));
+            return;
+        }
+    };
+    let run_for = loader.manifest.map_or(manifest::DEFAULT_RUN_FOR_NS, |manifest| manifest.run_for_ns());
+    let end = narrator.platform.now().saturating_add(run_for);
+    let find = |name: &str| files.iter().flatten().find(|file| file.name == name).map(|file| &*file.bytes);
+    let random = Random::seeded(narrator.platform.seed());
+    Runner { programs, space, narrator, random, files: &find, end }.run();
+}
+
+/// What the manifest names and the initrd does not have.
+fn check_manifest<P: Platform>(loader: &Loader<'_, ActiveProfile>, narrator: &mut Narrator<'_, P>) {
+    let named = loader.manifest.iter().flat_map(|manifest| manifest.entries());
+    for (entry, _) in named.zip(loader.met).filter(|(_, met)| !met) {
+        let (object, program) = (entry.object, entry.program);
+        narrator.refuse(
+            manifest::FILE_NAME,
+            0,
+            format_args!("it names `{program}` in `{object}`, which is not there"),
+        );
+    }
+}

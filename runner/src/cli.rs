@@ -1,0 +1,217 @@
+//! The command line: names, flags and help texts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::board::Board;
+use crate::profile::Profile;
+
+/// Builds, packs, boots and tests Skep: a bare-metal unikernel whose applications are eBPF programs.
+///
+/// Without a command it runs the demo: builds the cloud image and the example programs, boots them in QEMU, streams
+/// the report and prints a summary. What the machine lacks is installed by apt-get.
+///
+/// Exit codes: 0 all went well; 1 the image, a program or a test failed; 2 the tool could not do its work; 3 the image
+/// crashed or did not end in time.
+#[derive(Parser)]
+#[command(name = "skep", version)]
+pub(crate) struct Cli {
+    /// Install nothing: print the command that would and stop with exit code 2
+    #[arg(long, global = true)]
+    pub(crate) no_install: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Install what this machine lacks to build and boot both images
+    Setup(SetupArgs),
+    /// Build an initrd from eBPF objects and C sources
+    Pack(PackArgs),
+    /// Build an image, boot it in QEMU with programs and judge its report
+    Boot(BootArgs),
+    /// Run the kernel's own verifier on this machine
+    Verify(VerifyArgs),
+    /// Run one program given as hex on stdin and print r0 as hex (the plugin interface of bpf_conformance)
+    Exec(ExecArgs),
+    /// Measure
+    Bench(BenchArgs),
+    /// Run every check and test; the last line is `N passed, M failed`
+    Test(TestArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct SetupArgs {
+    /// Print the command that would install it, and stop
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct PackArgs {
+    /// Where to write the initrd
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// The manifest; without it, the skep.toml of a DIR, or none: then every program runs once
+    #[arg(short, long, value_name = "skep.toml")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Objects (.o), C sources (.bpf.c), or folders of them
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) inputs: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct BootArgs {
+    /// The board, and with it the profile: pc is cloud on x86_64, rpi3 is embedded on aarch64
+    #[arg(value_enum)]
+    pub(crate) board: Board,
+    /// Objects (.o), C sources (.bpf.c), or folders of them; without any, the manifest's folder or the examples
+    #[arg(value_name = "PROGRAM")]
+    pub(crate) programs: Vec<PathBuf>,
+    /// The manifest
+    #[arg(short, long, value_name = "skep.toml")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Boot this initrd as it is
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["programs", "manifest"])]
+    pub(crate) initrd: Option<PathBuf>,
+    /// How the pc image is entered
+    #[arg(long, value_enum, default_value_t = Via::Pvh)]
+    pub(crate) via: Via,
+    /// QEMU's machine for the pc image; q35 is what most clouds' virtual machines look like
+    #[arg(long, value_enum)]
+    pub(crate) machine: Option<Machine>,
+    /// Write the records, one JSON object a line
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) report: Option<PathBuf>,
+    /// Memory of the virtual pc, in MiB [default: 256]
+    #[arg(long, value_name = "MiB", value_parser = clap::value_parser!(u32).range(16..))]
+    pub(crate) memory: Option<u32>,
+    /// Give up after this many seconds [default: 60; none with --gdb]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+    /// Wait for gdb on port 1234 before the first instruction
+    #[arg(long)]
+    pub(crate) gdb: bool,
+    /// How QEMU runs the guest's instructions
+    #[arg(long, value_enum, default_value_t = Accel::Tcg)]
+    pub(crate) accel: Accel,
+    /// More kernel command line
+    #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
+    pub(crate) append: Option<String>,
+    /// Show the records too, as they come
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+/// The doors into the pc image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Via {
+    /// The ELF itself, by `-kernel`
+    Pvh,
+    /// A disk image and BIOS
+    Bios,
+    /// A disk image and UEFI
+    Uefi,
+}
+
+/// QEMU's machines for the pc image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Machine {
+    /// PCIe chipset of 2009
+    Q35,
+    /// PCI chipset of 1996
+    Pc,
+    /// No firmware, no PCI: the quickest start
+    Microvm,
+}
+
+/// How QEMU runs the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Accel {
+    /// QEMU's own translator; works everywhere
+    Tcg,
+    /// The host's processor
+    Kvm,
+}
+
+#[derive(Args)]
+pub(crate) struct VerifyArgs {
+    /// The profile whose limits hold
+    #[arg(long, value_enum)]
+    pub(crate) profile: Profile,
+    /// One JSON object a line: object, section, function, verdict, insn, line, reason, states, ns
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Objects (.o) or C sources (.bpf.c)
+    #[arg(required = true, value_name = "OBJ")]
+    pub(crate) objects: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct ExecArgs {
+    /// What runs the program
+    #[arg(long, value_enum)]
+    pub(crate) engine: EngineName,
+    /// Skip the verifier
+    #[arg(long)]
+    pub(crate) trusted: bool,
+    /// The bytes r1 points at, as hex; r2 is their number. Without it r1 = 0
+    #[arg(value_name = "MEMORY_HEX")]
+    pub(crate) memory: Option<String>,
+}
+
+/// What can run a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineName {
+    /// Both profiles
+    Interpreter,
+    /// Cloud profile on x86_64
+    Jit,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) what: Option<BenchCommand>,
+    /// C sources of programs to measure
+    #[arg(value_name = "PROG.c")]
+    pub(crate) programs: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Wall time to the first serial line and to the end, next to QEMU's own floor
+    Boot,
+}
+
+#[derive(Args)]
+pub(crate) struct TestArgs {
+    /// Leave out what needs an image: bare-metal lints, image builds and boots
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_has_no_conflicts() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_install_may_follow_the_command() {
+        let cli = Cli::try_parse_from(["skep", "boot", "pc", "--no-install"]).unwrap();
+        assert!(cli.no_install && matches!(cli.command, Some(Command::Boot(_))));
+    }
+
+    #[test]
+    fn an_initrd_and_programs_exclude_each_other() {
+        assert!(Cli::try_parse_from(["skep", "boot", "pc", "--initrd", "a", "b.o"]).is_err());
+    }
+}

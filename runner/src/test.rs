@@ -1,0 +1,70 @@
+//! `skep test`: every check and test, in order, a line each.
+//!
+//! The integration tests (package `tests`) get what they work on by environment variables, with absolute paths:
+//!
+//! | variable | is |
+//! |---|---|
+//! | `SKEP_BIN` | this tool |
+//! | `SKEP_PC_ELF` | the pc image as it is booted: stripped |
+//! | `SKEP_PC_SYMBOLS` | the same with symbols |
+//! | `SKEP_RPI3_IMG` | the Pi's kernel8.img |
+//! | `SKEP_RPI3_SYMBOLS` | its ELF, with symbols |
+//!
+//! A plain `cargo test` sets none of them.
+
+mod count;
+mod steps;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use count::Count;
+use steps::{End, Step};
+
+use crate::cli::TestArgs;
+use crate::packages::{self, OnMissing};
+
+pub(crate) fn run(args: &TestArgs, on_missing: OnMissing) -> anyhow::Result<ExitCode> {
+    let mut steps = steps::host();
+    if !args.quick {
+        packages::require(&packages::ALL, on_missing)?;
+        steps.extend(steps::images()?);
+    }
+    let mut total = Count::default();
+    for step in steps {
+        total.add(run_step(step));
+    }
+    println!("{total}");
+    Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs a step and tells of it on one line; what a failed one printed follows.
+fn run_step(step: Step) -> Count {
+    print!("{} … ", step.name);
+    // The name is shown while the step runs; a closed output shows up at the next line.
+    let _ = std::io::stdout().flush();
+    let begin = Instant::now();
+    let end = (step.work)().unwrap_or_else(|error| End::Failed(format!("{error:#}")));
+    let seconds = begin.elapsed().as_secs_f64();
+    match end {
+        End::Skipped(why) => {
+            println!("skipped: {why}");
+            Count::default()
+        }
+        End::Passed(output) => {
+            let count = Count::of(&output);
+            let tests = if count.passed > 0 { format!(", {} tests", count.passed) } else { String::new() };
+            println!("ok{tests} ({seconds:.1} s)");
+            count
+        }
+        End::Made(size) => {
+            println!("ok, {size} ({seconds:.1} s)");
+            Count::default()
+        }
+        End::Failed(output) => {
+            println!("FAILED ({seconds:.1} s)\n{}\n", output.trim_end());
+            Count::of(&output).at_least_one_failure()
+        }
+    }
+}

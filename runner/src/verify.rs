@@ -1,0 +1,171 @@
+//! `skep verify`: the kernel's own verifier, on the host.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use kernel_bpf::context::ProgramKind;
+use kernel_bpf::maps::MapDef;
+use kernel_bpf::object::{Object, ProgramSpec};
+use kernel_bpf::profile::ActiveProfile;
+use kernel_bpf::{BpfProgram, Verified, verify};
+use serde::Serialize;
+
+use crate::cli::VerifyArgs;
+use crate::compile;
+use crate::packages::OnMissing;
+use crate::profile::{self, BUILT_FOR};
+
+/// The verifier's memory on a host: 8 MiB, as on the pc board.
+pub(crate) const WORKSPACE_WORDS: usize = 1 << 20;
+
+pub(crate) fn run(args: &VerifyArgs, on_missing: OnMissing) -> anyhow::Result<ExitCode> {
+    if args.profile != BUILT_FOR {
+        return profile::run_again_for(args.profile);
+    }
+    let mut workspace = vec![0; WORKSPACE_WORDS];
+    let mut all_accepted = true;
+    for path in &args.objects {
+        let mut object = compile::object(path, on_missing)?;
+        for decision in decide(&object.name, &mut object.bytes, &mut workspace) {
+            all_accepted &= decision.verdict == ACCEPT;
+            if args.json {
+                println!("{}", serde_json::to_string(&decision)?);
+            } else {
+                println!("{}", decision.text());
+            }
+        }
+    }
+    Ok(if all_accepted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+const ACCEPT: &str = "accept";
+const REJECT: &str = "reject";
+
+/// One program's verdict; an object that cannot be linked is one rejection without a function.
+#[derive(Debug, Serialize)]
+struct Decision {
+    object: String,
+    section: String,
+    function: String,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    insn: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    insns: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wcet_insns: Option<u64>,
+    states: u64,
+    ns: u128,
+}
+
+impl Decision {
+    fn rejected(object: &str, reason: String) -> Self {
+        Self {
+            object: object.into(),
+            section: String::new(),
+            function: String::new(),
+            verdict: REJECT,
+            insn: None,
+            line: None,
+            reason: Some(reason),
+            insns: None,
+            stack: None,
+            wcet_insns: None,
+            states: 0,
+            ns: 0,
+        }
+    }
+
+    fn accepted(mut self, verified: &Verified<'_, ActiveProfile>) -> Self {
+        (self.verdict, self.reason, self.states) = (ACCEPT, None, verified.states());
+        (self.insns, self.stack) = (Some(verified.insns()), Some(verified.stack()));
+        self.wcet_insns = Some(verified.wcet_insns());
+        self
+    }
+
+    fn text(&self) -> String {
+        let Self { object, function, .. } = self;
+        match (&self.reason, self.insn) {
+            (None, _) => format!(
+                "{object}: {function} accepted, {} insns, stack {}, bound {}, {} states",
+                self.insns.unwrap_or(0),
+                self.stack.unwrap_or(0),
+                self.wcet_insns.unwrap_or(0),
+                self.states
+            ),
+            (Some(reason), Some(insn)) => {
+                let place = self.line.as_deref().map_or_else(String::new, |line| format!(" ({line})"));
+                format!("{object}: {function} rejected at insn {insn}{place}: {reason}")
+            }
+            (Some(reason), None) => format!("{object}: {function} rejected: {reason}"),
+        }
+    }
+}
+
+/// The verdicts on every program of an object.
+fn decide(name: &str, bytes: &mut [u8], workspace: &mut [u64]) -> Vec<Decision> {
+    let object = match Object::link(bytes) {
+        Ok(object) => object,
+        Err(error) => return vec![Decision::rejected(name, error.to_string())],
+    };
+    let defs: Result<Vec<_>, String> = object
+        .maps()
+        .map(|spec| MapDef::of(&spec).map_err(|error| format!("map `{}`: {error}", spec.name)))
+        .collect();
+    let decide = |program: ProgramSpec<'_>| {
+        let mut decision = match &defs {
+            Ok(defs) => decide_program(name, &object, &program, defs, workspace),
+            Err(reason) => Decision::rejected(name, reason.clone()),
+        };
+        (decision.section, decision.function) = (program.section.into(), program.name.into());
+        decision
+    };
+    let decisions: Vec<_> = object.programs().map(decide).collect();
+    if decisions.is_empty() {
+        return vec![Decision::rejected(name, "the object has no program".into())];
+    }
+    decisions
+}
+
+fn decide_program(
+    name: &str,
+    object: &Object<'_>,
+    spec: &ProgramSpec<'_>,
+    defs: &[MapDef<'_>],
+    workspace: &mut [u64],
+) -> Decision {
+    let Some(kind) = ProgramKind::of_section(spec.section) else {
+        return Decision::rejected(
+            name,
+            format!("section `{}` stands for a program type that is not available", spec.section),
+        );
+    };
+    let program = BpfProgram::<ActiveProfile>::new(object.text(), spec.first_insn, spec.insn_count, kind, defs);
+    let program = match program {
+        Ok(program) => program,
+        Err(error) => return Decision::rejected(name, error.to_string()),
+    };
+    let start = Instant::now();
+    let result = verify(program, workspace);
+    let ns = start.elapsed().as_nanos();
+    match result {
+        Ok(verified) => Decision { ns, ..Decision::rejected(name, String::new()).accepted(&verified) },
+        Err(rejection) => {
+            let first = object.function_at(rejection.pc).map_or(0, |function| function.first_insn);
+            let line = object.line_at(rejection.pc).map(|line| format!("{}:{}", line.file, line.line));
+            Decision {
+                insn: Some(rejection.pc.saturating_sub(first)),
+                line,
+                states: rejection.states,
+                ns,
+                ..Decision::rejected(name, rejection.to_string())
+            }
+        }
+    }
+}
