@@ -56,29 +56,32 @@ pub fn verify<'a, P: PhysicalProfile>(
         facts,
         graph,
         arena: Arena::new(rest),
-        state: entry_state(&program),
-        scratch: entry_state(&program),
+        state: State::EMPTY,
+        scratch: State::EMPTY,
         parent: None,
         kept_at: 0,
         longest: 0,
         steps: 0,
     };
+    set_entry(&mut explorer.state, &program);
     match explorer.explore() {
         Ok(()) => explorer.proof::<P>(program.entry).map(|proof| Verified { program, proof }),
         Err(reason) => Err(Rejection { pc: explorer.state.pc, reason, states: explorer.steps }),
     }
 }
 
-fn entry_state<P: PhysicalProfile>(program: &BpfProgram<'_, P>) -> State {
+/// The start of a program: its arguments, and nothing else.
+fn set_entry<P: PhysicalProfile>(state: &mut State, program: &BpfProgram<'_, P>) {
     let number = |number| Value::Number(Scalar::constant(number));
-    let (r1, r2) = match program.kind {
+    let (first, second) = match program.kind {
         ProgramKind::Memory { size: 0 } => (number(0), number(0)),
         ProgramKind::Memory { size } => {
             (Value::Pointer(Pointer::to(Target::Memory { size })), number(u64::from(size)))
         }
         _ => (Value::Pointer(Pointer::to(Target::Context)), Value::Uninitialised),
     };
-    State::entry(program.entry, r1, r2)
+    state.pc = program.entry;
+    (state.registers[1], state.registers[2]) = (first, second);
 }
 
 /// Whether a path goes on.

@@ -111,13 +111,14 @@ impl StackSpan {
 }
 
 impl State {
-    /// The start of a program: r1 and r2 as given, nothing else written.
-    #[must_use]
-    pub fn entry(pc: usize, r1: Value, r2: Value) -> Self {
-        let mut registers = [Value::Uninitialised; REGISTERS];
-        (registers[1], registers[2]) = (r1, r2);
-        Self { pc, executed: 0, depth: 0, registers, frames: [const { Frame::new(0) }; MAX_FRAMES] }
-    }
+    /// Nothing is written. A constant, so that this large value is made where it is kept.
+    pub const EMPTY: Self = Self {
+        pc: 0,
+        executed: 0,
+        depth: 0,
+        registers: [Value::Uninitialised; REGISTERS],
+        frames: [const { Frame::new(0) }; MAX_FRAMES],
+    };
 
     /// Becomes `other`; only frames in use are copied.
     pub fn copy_from(&mut self, other: &Self) {
@@ -272,7 +273,7 @@ mod tests {
     }
 
     fn state() -> State {
-        State::entry(0, Value::Uninitialised, Value::Uninitialised)
+        State::EMPTY
     }
 
     #[test]

@@ -198,7 +198,8 @@ mod tests {
     use crate::verifier::state::StackSpan;
 
     fn sample() -> State {
-        let mut state = State::entry(3, Value::Pointer(Pointer::to(Target::Context)), Value::NUMBER);
+        let mut state = State::EMPTY;
+        state.set(Reg::R1, Value::Pointer(Pointer::to(Target::Context)));
         let pointer =
             Pointer { fixed: -8, identity: 7, proven: 9, ..Pointer::to(Target::MapValue { map: 2 }) };
         let pointer = Pointer { variable: Scalar::range(1, 5), ..pointer };
@@ -213,7 +214,7 @@ mod tests {
     fn a_restored_state_encodes_to_the_same_words() {
         let (mut one, mut two) = ([0; 256], [0; 256]);
         let len = Writer::new(&mut one).state(&sample(), u16::MAX).unwrap();
-        let mut restored = State::entry(0, Value::Uninitialised, Value::Uninitialised);
+        let mut restored = State::EMPTY;
         Reader::new(&one[..len]).restore(&mut restored);
         assert_eq!(Writer::new(&mut two).state(&restored, u16::MAX), Some(len));
         assert_eq!(one, two);
