@@ -8,11 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, anyhow, bail};
 use kernel_bpf::context::ProgramKind;
 use kernel_bpf::helpers::Services;
-use kernel_bpf::profile::ActiveProfile;
+use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
 use kernel_bpf::{BpfProgram, Executable, Input, RunSpace, trusted, verify};
 
 use crate::cli::{EngineName, ExecArgs};
-use crate::verify::WORKSPACE_WORDS;
 
 /// A trusted program may loop for ever; this many instructions take a few seconds.
 const TRUSTED_LIMIT: u64 = 100_000_000;
@@ -31,20 +30,21 @@ pub(crate) fn run(args: &ExecArgs) -> anyhow::Result<ExitCode> {
 
 /// Runs `program` with r1 at `memory` and r2 its length, or both 0 if there is none; returns r0.
 fn execute(program: &[u8], memory: &mut [u8], trust: bool) -> anyhow::Result<u64> {
-    if program.len() % 8 != 0 {
+    if !program.len().is_multiple_of(8) {
         bail!("the program has {} bytes; instructions have 8 each", program.len());
     }
+    let bytes = program.len();
     let kind = ProgramKind::Memory { size: u32::try_from(memory.len())? };
     let program = BpfProgram::<ActiveProfile>::new(program, 0, program.len() / 8, kind, &[])?;
     let verified = if trust {
         trusted::assume_verified(program, TRUSTED_LIMIT)
     } else {
-        verify(program, &mut vec![0; WORKSPACE_WORDS])
+        verify(program, &mut vec![0; ActiveProfile::verifier_words(bytes)])
             .map_err(|rejection| anyhow!("rejected at insn {}: {rejection}", rejection.pc))?
     };
     let space = RunSpace::new(verified.frames())?;
     let input = Input::Memory(Cell::from_mut(memory).as_slice_of_cells());
-    Ok(Executable::new(verified, &[]).run(&space, input, &mut HostServices)?.r0)
+    Ok(Executable::new(verified, &[])?.run(&space, input, &mut HostServices)?.r0)
 }
 
 /// Hex digits, with white space anywhere between bytes.

@@ -170,6 +170,16 @@ mod tests {
     }
 
     #[test]
+    fn the_images_own_reader_finds_every_file() {
+        let mut archive = write(&sample()).unwrap();
+        let found = kernel_core::initrd::entries(&mut archive).map(|entry| {
+            let entry = entry.unwrap();
+            (entry.name.to_string(), entry.bytes.to_vec())
+        });
+        assert_eq!(found.collect::<Files>(), sample());
+    }
+
+    #[test]
     fn the_content_of_every_member_is_aligned() {
         for offset in (0..64).step_by(4) {
             for length in 1..40 {

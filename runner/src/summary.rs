@@ -15,11 +15,11 @@ struct Runs {
 }
 
 impl Runs {
-    fn of(program: &str, report: &Report) -> Self {
+    fn of(program: (&str, &str), report: &Report) -> Self {
         let mut runs = Self::default();
         for record in &report.records {
-            if let Record::Run { name, start_ns, end_ns, r0, expected, .. } = record
-                && name == program
+            if let Record::Run { name, object, start_ns, end_ns, r0, expected, .. } = record
+                && (name.as_str(), object.as_str()) == program
             {
                 runs.count += 1;
                 runs.last_r0 = Some(*r0);
@@ -48,10 +48,10 @@ pub(crate) fn text(report: &Report) -> String {
 }
 
 fn row(record: &Record<String>, report: &Report) -> Option<[String; 8]> {
-    let Record::Program { name, kind, verdict, insns, wcet_insns, expected, .. } = record else {
+    let Record::Program { name, object, kind, verdict, insns, wcet_insns, expected, .. } = record else {
         return None;
     };
-    let runs = Runs::of(name, report);
+    let runs = Runs::of((name, object), report);
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     Some([
         name.clone(),
@@ -102,7 +102,7 @@ fn note(record: &Record<String>) -> Option<String> {
         Record::Refused { file, offset, reason } => {
             Some(format!("{file} refused at offset {offset}: {reason}"))
         }
-        Record::Miss { name, deadline_ns } => {
+        Record::Miss { name, deadline_ns, .. } => {
             Some(format!("{name} missed its deadline at {}", time_text(*deadline_ns)))
         }
         Record::Recovery { name, error, action, .. } => Some(format!("{name} failed: {error}; {action:?}")),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use kernel_bpf::context::ProgramKind;
 use kernel_bpf::maps::MapDef;
 use kernel_bpf::object::{Object, ProgramSpec};
-use kernel_bpf::profile::ActiveProfile;
+use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
 use kernel_bpf::{BpfProgram, Verified, verify};
 use serde::Serialize;
 
@@ -15,17 +15,15 @@ use crate::compile;
 use crate::packages::OnMissing;
 use crate::profile::{self, BUILT_FOR};
 
-/// The verifier's memory on a host: 8 MiB, as on the pc board.
-pub(crate) const WORKSPACE_WORDS: usize = 1 << 20;
-
 pub(crate) fn run(args: &VerifyArgs, on_missing: OnMissing) -> anyhow::Result<ExitCode> {
     if args.profile != BUILT_FOR {
         return profile::run_again_for(args.profile);
     }
-    let mut workspace = vec![0; WORKSPACE_WORDS];
     let mut all_accepted = true;
     for path in &args.objects {
         let mut object = compile::object(path, on_missing)?;
+        // As much as a board gives it, so that the verdict is the board's.
+        let mut workspace = vec![0; ActiveProfile::verifier_words(object.bytes.len())];
         for decision in decide(&object.name, &mut object.bytes, &mut workspace) {
             all_accepted &= decision.verdict == ACCEPT;
             if args.json {
@@ -146,7 +144,8 @@ fn decide_program(
             format!("section `{}` stands for a program type that is not available", spec.section),
         );
     };
-    let program = BpfProgram::<ActiveProfile>::new(object.text(), spec.first_insn, spec.insn_count, kind, defs);
+    let program =
+        BpfProgram::<ActiveProfile>::new(object.text(), spec.first_insn, spec.insn_count, kind, defs);
     let program = match program {
         Ok(program) => program,
         Err(error) => return Decision::rejected(name, error.to_string()),

@@ -19,15 +19,13 @@ mod time;
 
 use alloc::vec;
 
+use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
 use kernel_core::Outcome;
 use kernel_x86_64::handover::Handover;
 use kernel_x86_64::{cpu, exceptions};
 
 use crate::ending::Ending;
 use crate::platform::Pc;
-
-/// Working memory of the verifier.
-const WORKSPACE_BYTES: usize = 8 << 20;
 
 /// Runs on the boot stack; the loader's page tables are in force.
 extern "C" fn kmain(handover: &Handover) -> ! {
@@ -38,7 +36,7 @@ extern "C" fn kmain(handover: &Handover) -> ! {
     let initrd = bring_up::bring_up(&handover, started);
     let platform = Pc::new();
     self_test::run(&handover.command_line);
-    let workspace = vec![0; WORKSPACE_BYTES / size_of::<u64>()].leak();
+    let workspace = vec![0; ActiveProfile::verifier_words(initrd.len())].leak();
     match kernel_core::boot(&platform, initrd, workspace) {
         Outcome::Ok => ending::end(Ending::Ok),
         Outcome::Failed => ending::end(Ending::Failed),

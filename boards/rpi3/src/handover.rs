@@ -7,6 +7,7 @@ use core::ops::Range;
 
 use kernel_aarch64::device_tree::{self, Arguments, Chosen, HEADER_BYTES};
 use kernel_aarch64::{layout, mmu};
+use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
 use kernel_core::initrd;
 
 /// Where the initrd is without a device tree: QEMU puts it there, and `config.txt` asks the firmware to.
@@ -14,8 +15,8 @@ const INITRD_ADDRESS: u64 = 0x0800_0000;
 /// How far an initrd without a known length is looked at.
 const LONGEST_INITRD: u64 = 64 << 20;
 
-/// 768 KiB of working memory for the verifier.
-const WORKSPACE_WORDS: usize = 768 * 1024 / 8;
+/// Working memory for the verifier.
+const WORKSPACE_WORDS: usize = ActiveProfile::VERIFIER_BYTES / size_of::<u64>();
 static mut WORKSPACE: [u64; WORKSPACE_WORDS] = [0; WORKSPACE_WORDS];
 
 /// What the image was given.

@@ -1,7 +1,7 @@
 //! A proven program bound to its maps: the only thing an engine runs.
 
 use core::cell::Cell;
-use core::fmt::Debug;
+use core::fmt::{self, Debug};
 
 use crate::context::ProgramKind;
 use crate::error::{BpfError, Fault};
@@ -79,6 +79,18 @@ impl<P: PhysicalProfile> RunSpace<P> {
     }
 }
 
+/// Maps that a program was not verified with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapMismatch;
+
+impl fmt::Display for MapMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the maps are not those the program was verified with")
+    }
+}
+
+impl core::error::Error for MapMismatch {}
+
 /// A verified program with its object's maps.
 pub struct Executable<'a, P: PhysicalProfile> {
     verified: Verified<'a, P>,
@@ -86,10 +98,14 @@ pub struct Executable<'a, P: PhysicalProfile> {
 }
 
 impl<'a, P: PhysicalProfile> Executable<'a, P> {
-    /// Binds `verified` to `maps`, which must be made from the definitions it was verified with, in order.
-    #[must_use]
-    pub const fn new(verified: Verified<'a, P>, maps: &'a [Map<P::MemoryStrategy>]) -> Self {
-        Self { verified, maps }
+    /// Binds `verified` to `maps`, made from the definitions it was verified with, in order.
+    ///
+    /// # Errors
+    /// [`MapMismatch`]: the proof is about other maps.
+    pub fn new(verified: Verified<'a, P>, maps: &'a [Map<P::MemoryStrategy>]) -> Result<Self, MapMismatch> {
+        let defs = verified.program.maps;
+        let same = defs.len() == maps.len() && maps.iter().zip(defs).all(|(map, def)| map.is_made_from(def));
+        if same { Ok(Self { verified, maps }) } else { Err(MapMismatch) }
     }
 
     /// What was proven.

@@ -13,18 +13,18 @@
 //! An unverified program cannot be run; this does not compile, because only [`verify`] makes a [`Verified`]:
 //! ```compile_fail
 //! use kernel_bpf::{BpfProgram, Executable, profile::ActiveProfile};
-//! fn run_unverified<'a>(program: BpfProgram<'a, ActiveProfile>) -> Executable<'a, ActiveProfile> {
-//!     Executable::new(program, &[])
+//! fn bind_unverified<'a>(program: BpfProgram<'a, ActiveProfile>) -> Option<Executable<'a, ActiveProfile>> {
+//!     Executable::new(program, &[]).ok()
 //! }
 //! ```
 //! and this, the one way, does:
 //! ```
-//! use kernel_bpf::{BpfProgram, Executable, Rejection, profile::ActiveProfile, verify};
-//! fn run<'a>(
+//! use kernel_bpf::{BpfProgram, Executable, profile::ActiveProfile, verify};
+//! fn bind<'a>(
 //!     program: BpfProgram<'a, ActiveProfile>,
 //!     workspace: &mut [u64],
-//! ) -> Result<Executable<'a, ActiveProfile>, Rejection> {
-//!     Ok(Executable::new(verify(program, workspace)?, &[]))
+//! ) -> Option<Executable<'a, ActiveProfile>> {
+//!     Executable::new(verify(program, workspace).ok()?, &[]).ok()
 //! }
 //! ```
 #![no_std]
@@ -50,6 +50,6 @@ pub mod scheduler;
 pub mod trusted;
 pub mod verifier;
 
-pub use executable::{Completion, Engine, Executable, Input, Job, RunSpace};
+pub use executable::{Completion, Engine, Executable, Input, Job, MAX_PACKET, MapMismatch, RunSpace};
 pub use program::{BpfProgram, ProgramError, Verified};
 pub use verifier::{Rejection, verify};

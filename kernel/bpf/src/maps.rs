@@ -153,6 +153,16 @@ impl<M: Reclaim> Map<M> {
         Self { array: Array::vacant(), access: MapAccess::ReadOnly }
     }
 
+    /// Whether what was proven with `def` holds with this map: the same shape, and of a map that programs only
+    /// read, the same bytes.
+    #[must_use]
+    pub fn is_made_from(&self, def: &MapDef<'_>) -> bool {
+        let shape = self.array.value_size() == def.value_size as usize
+            && self.array.entries() == def.max_entries as usize
+            && self.access == def.access;
+        shape && (def.access == MapAccess::ReadWrite || self.array.holds_initial(def))
+    }
+
     /// Makes it as it was when new. `def` is what it was made from.
     pub fn reset(&self, def: &MapDef<'_>) {
         self.array.reset(def);

@@ -17,7 +17,7 @@ use core::fmt::Debug;
 
 use crate::error::BpfError;
 use crate::executable::Engine;
-use crate::memory::Reclaim;
+use crate::memory::{MemoryStrategy as _, Reclaim};
 use crate::scheduler::SchedulerPolicy;
 
 #[cfg(feature = "cloud-profile")]
@@ -46,6 +46,17 @@ pub trait PhysicalProfile: sealed::Sealed + Copy + Debug + 'static {
     const JIT_ALLOWED: bool;
     /// Whether a failed program may be started again.
     const RESTART_ACCEPTABLE: bool;
+
+    /// Bytes of working memory for the verifier.
+    const VERIFIER_BYTES: usize;
+
+    /// Words of the verifier's workspace for programs from at most `text` bytes of objects: where memory can
+    /// grow, the word a slot that the verifier keeps comes on top.
+    #[must_use]
+    fn verifier_words(text: usize) -> usize {
+        let slots = if Self::MemoryStrategy::CAN_GROW { text } else { 0 };
+        Self::VERIFIER_BYTES.saturating_add(slots) / size_of::<u64>()
+    }
 
     /// Bytes of strategy memory in use now, and at most so far; zeros where the strategy does not count.
     fn memory_use() -> (usize, usize);

@@ -1,7 +1,7 @@
 //! The verifier: proves a program safe, or says why it cannot.
 //!
 //! It walks the program's paths with abstract values ([`value`]), in four parts that know little of each
-//! other: the shape of the program ([`graph`]), what an instruction asks for ([`obligation`], the checker),
+//! other: the shape of the program (`graph`), what an instruction asks for ([`obligation`], the checker),
 //! what it does ([`transfer`], the transformer), and this file, which decides where to go on. A state that
 //! an explored one covers is not explored again; a state that comes back to itself is an infinite loop.
 //! All memory is the workspace it is given; nothing recurses; every limit ends in a refusal.

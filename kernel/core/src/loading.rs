@@ -171,8 +171,13 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
             let reason = format_args!("no room for `{name}`: an initrd may have {MAX_PROGRAMS} programs");
             return narrator.refuse(entry.object, 0, reason);
         };
-        *place = Some(Loaded { name, executable: Executable::new(verified, maps), defs, maps, entry });
-        self.count += 1;
+        match Executable::new(verified, maps) {
+            Ok(executable) => {
+                *place = Some(Loaded { name, executable, defs, maps, entry });
+                self.count += 1;
+            }
+            Err(error) => narrator.refuse(entry.object, 0, format_args!("{name}: {error}")),
+        }
     }
 }
 

@@ -193,8 +193,8 @@ impl<P: Platform, Q: PhysicalProfile> Runner<'_, '_, '_, P, Q> {
             self.narrator.fail();
         }
         self.narrator.tally.runs += 1;
-        let (name, release_ns) = (program.name, job.release);
-        let record = Record::Run { name, release_ns, start_ns, end_ns, r0, insns, expected };
+        let (name, object, release_ns) = (program.name, program.entry.object, job.release);
+        let record = Record::Run { name, object, release_ns, start_ns, end_ns, r0, insns, expected };
         self.narrator.record(Pace::NeverWaits, &record);
     }
 
@@ -205,7 +205,7 @@ impl<P: Platform, Q: PhysicalProfile> Runner<'_, '_, '_, P, Q> {
         life: &mut Life,
     ) -> Result<(), SafeState> {
         self.narrator.tally.misses += 1;
-        self.narrator.record(Pace::NeverWaits, &Record::Miss { name: program.name, deadline_ns });
+        self.narrator.record(Pace::NeverWaits, &Record::Miss { name: program.name, object: program.entry.object, deadline_ns });
         self.recover(program, BpfError::DeadlineMiss, life).map(drop)
     }
 
@@ -224,8 +224,9 @@ impl<P: Platform, Q: PhysicalProfile> Runner<'_, '_, '_, P, Q> {
         life.retries += u32::from(again);
         life.dead |= matches!(action, RecoveryAction::Abort | RecoveryAction::Degrade);
         let retry = if again { life.retries } else { 0 };
+        let (name, object) = (program.name, program.entry.object);
         let record =
-            Record::Recovery { name: program.name, error: error.name(), action: reported(action), retry };
+            Record::Recovery { name, object, error: error.name(), action: reported(action), retry };
         self.narrator.record(Pace::NeverWaits, &record);
         if again {
             self.narrator.tally.restarts += 1;

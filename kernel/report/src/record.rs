@@ -100,6 +100,8 @@ pub enum Record<S> {
     Run {
         /// Function name of the program.
         name: S,
+        /// The file in the initrd that holds it.
+        object: S,
         /// When the run was due.
         release_ns: u64,
         /// When it began.
@@ -117,6 +119,8 @@ pub enum Record<S> {
     Miss {
         /// Function name of the program.
         name: S,
+        /// The file in the initrd that holds it.
+        object: S,
         /// The deadline that passed.
         deadline_ns: u64,
     },
@@ -124,6 +128,8 @@ pub enum Record<S> {
     Recovery {
         /// Function name of the program.
         name: S,
+        /// The file in the initrd that holds it.
+        object: S,
         /// The error, as `BpfError` names it.
         error: S,
         /// What was done.

@@ -9,6 +9,11 @@ use crate::memory::{Buffer, Reclaim};
 const NOEXIST: u64 = 1;
 const EXIST: u64 = 2;
 
+/// The bytes a new array holds, without end.
+fn initial<'d>(def: &MapDef<'d>) -> impl Iterator<Item = u8> + use<'d> {
+    def.initial.unwrap_or_default().iter().copied().chain(core::iter::repeat(0))
+}
+
 /// An array's values, each at a multiple of 8 bytes.
 pub struct Array<M: Reclaim> {
     values: Buffer<M>,
@@ -37,8 +42,15 @@ impl<M: Reclaim> Array<M> {
     }
 
     pub(super) fn reset(&self, def: &MapDef<'_>) {
-        let initial = def.initial.unwrap_or_default().iter().copied().chain(core::iter::repeat(0));
-        self.values.cells().iter().zip(initial).for_each(|(cell, byte)| cell.set(byte));
+        self.values.cells().iter().zip(initial(def)).for_each(|(cell, byte)| cell.set(byte));
+    }
+
+    pub(super) fn holds_initial(&self, def: &MapDef<'_>) -> bool {
+        self.values.cells().iter().zip(initial(def)).all(|(cell, byte)| cell.get() == byte)
+    }
+
+    pub(super) const fn entries(&self) -> usize {
+        self.entries
     }
 
     pub(super) const fn value_size(&self) -> usize {
@@ -104,6 +116,18 @@ mod tests {
         assert_eq!(map.update(&0u32.to_le_bytes(), NOEXIST, |_| 0), -17);
         assert_eq!(map.update(&0u32.to_le_bytes(), EXIST, |_| 9), 0);
         assert_eq!(map.update(&0u32.to_le_bytes(), 4, |_| 0), -22);
+    }
+
+    #[test]
+    fn a_map_is_made_from_its_own_definition_and_no_other() {
+        let (kind, access) = (MapKind::Array, MapAccess::ReadOnly);
+        let def = MapDef { kind, key_size: 4, value_size: 8, max_entries: 2, access, ..MapDef::VACANT };
+        let map = Map::<Memory>::new(&def).unwrap();
+        assert!(map.is_made_from(&def));
+        assert!(!map.is_made_from(&MapDef { value_size: 7, ..def }));
+        assert!(!map.is_made_from(&MapDef { max_entries: 3, ..def }));
+        assert!(!map.is_made_from(&MapDef { access: MapAccess::ReadWrite, ..def }));
+        assert!(!map.is_made_from(&MapDef { initial: Some(b"x"), ..def }));
     }
 
     #[test]

@@ -23,6 +23,7 @@ impl PhysicalProfile for EmbeddedProfile {
     const MAX_INSN_COUNT: usize = 100_000;
     const JIT_ALLOWED: bool = false;
     const RESTART_ACCEPTABLE: bool = false;
+    const VERIFIER_BYTES: usize = 768 * 1024;
 
     fn memory_use() -> (usize, usize) {
         let usage = StaticPool::usage();

@@ -224,7 +224,7 @@ impl State {
     #[must_use]
     pub fn read(&self, span: StackSpan, size: Size) -> Option<Value> {
         let slots = &self.frames[span.frame].slots;
-        if span.exact && size == Size::DW && span.start % 8 == 0 {
+        if span.exact && size == Size::DW && span.start.is_multiple_of(8) {
             let slot = slots[span.start / 8];
             match slot.value {
                 Value::Uninitialised => {}
@@ -236,7 +236,7 @@ impl State {
         }
         let first = slots[span.start / 8];
         match first.value {
-            Value::Number(number) if span.exact && span.start % 8 == 0 => {
+            Value::Number(number) if span.exact && span.start.is_multiple_of(8) => {
                 Some(Value::Number(number.truncated(size)))
             }
             _ => Some(Value::Number(Scalar::of_size(size))),

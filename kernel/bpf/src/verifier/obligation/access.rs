@@ -99,7 +99,7 @@ impl Access<'_> {
             });
         };
         let lowest = pointer.reach(offset).0;
-        if span.exact && span.start % size.bytes() != 0 {
+        if span.exact && !span.start.is_multiple_of(size.bytes()) {
             return Err(Reason::Misaligned(base, lowest));
         }
         if let Some(register) = self.stored_pointer() {
@@ -119,7 +119,7 @@ impl Access<'_> {
         let (low, high) = self.pointer.reach(self.offset);
         let size = self.size.bytes() as u64;
         let refused = Reason::ContextField { offset: low, size };
-        if low != high || low < 0 || low as u64 % size != 0 {
+        if low != high || low < 0 || !(low as u64).is_multiple_of(size) {
             return Err(refused);
         }
         let field = facts.kind.layout().field(low as u64, size).ok_or(refused)?;
