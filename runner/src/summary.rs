@@ -140,7 +140,7 @@ mod tests {
     fn a_row_joins_a_program_with_its_runs() {
         let run = |start: u32, end: u32, r0: &str| {
             format!(
-                r#"@{{"ev":"run","name":"fib","release_ns":0,"start_ns":{start},"end_ns":{end},"r0":{r0},"insns":5,"expected":true}}"#
+                r#"@{{"ev":"run","name":"fib","object":"fib.o","release_ns":0,"start_ns":{start},"end_ns":{end},"r0":{r0},"insns":5,"expected":true}}"#
             )
         };
         let text = table_of(&[FIB, &run(100, 200, "54"), &run(300, 950, "55")]);

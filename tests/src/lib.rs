@@ -1,1 +1,26 @@
-//! Tests.
+//! What Skep's integration tests share: machines to boot images in, a board without hardware, programs and
+//! archives written by hand, and what a manifest demands of a report.
+//!
+//! `skep test` runs the tests with the images it built. A plain `cargo test` has none, and every test that
+//! needs one says that it skips, and why.
+#![forbid(unsafe_code)]
+
+pub mod archive;
+pub mod assembler;
+pub mod cargo;
+pub mod demand;
+pub mod device_tree;
+pub mod fake_board;
+pub mod generator;
+pub mod given;
+pub mod host;
+pub mod initrd;
+pub mod insn;
+pub mod machine;
+pub mod mutation;
+pub mod object_file;
+pub mod qemu;
+pub mod random;
+pub mod report;
+pub mod rfc9669;
+pub mod trusted;

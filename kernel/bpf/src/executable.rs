@@ -62,9 +62,9 @@ const CONTEXT_BYTES: usize = 192;
 
 /// Stack, context and packet memory of the runs that are not nested in each other: taken once, while loading.
 pub struct RunSpace<P: PhysicalProfile> {
-    stack: Buffer<P::MemoryStrategy>,
-    context: Buffer<P::MemoryStrategy>,
-    packet: Buffer<P::MemoryStrategy>,
+    stack: Buffer<u8, P::MemoryStrategy>,
+    context: Buffer<u8, P::MemoryStrategy>,
+    packet: Buffer<u8, P::MemoryStrategy>,
 }
 
 impl<P: PhysicalProfile> RunSpace<P> {

@@ -7,7 +7,7 @@ use core::fmt;
 
 use crate::insn::Reg;
 use crate::interpreter::{InvalidAccess, Memory};
-use crate::maps::Map;
+use crate::maps::{MAX_KEY, Map};
 use crate::memory::Reclaim;
 use crate::object::MapAccess;
 
@@ -58,6 +58,7 @@ pub struct Helper {
 
 const MAP_LOOKUP_ELEM: u32 = 1;
 const MAP_UPDATE_ELEM: u32 = 2;
+const MAP_DELETE_ELEM: u32 = 3;
 const KTIME_GET_NS: u32 = 5;
 /// Its string is checked against its arguments by the verifier.
 pub(crate) const TRACE_PRINTK: u32 = 6;
@@ -77,6 +78,12 @@ const TABLE: &[Helper] = &[
         id: MAP_UPDATE_ELEM,
         name: "map_update_elem",
         arguments: &[Argument::Map, Key, Value, Number],
+        returns: Return::Number,
+    },
+    Helper {
+        id: MAP_DELETE_ELEM,
+        name: "map_delete_elem",
+        arguments: &[Argument::Map, Key],
         returns: Return::Number,
     },
     Helper { id: KTIME_GET_NS, name: "ktime_get_ns", arguments: &[], returns: Return::Number },
@@ -99,6 +106,11 @@ const TABLE: &[Helper] = &[
 #[must_use]
 pub fn helper(id: u32) -> Option<&'static Helper> {
     TABLE.iter().find(|helper| helper.id == id)
+}
+
+/// Whether helper `id` changes the map it is given: none does that to a map that programs only read.
+pub(crate) const fn changes_map(id: u32) -> bool {
+    matches!(id, MAP_UPDATE_ELEM | MAP_DELETE_ELEM)
 }
 
 /// What helpers ask of the world outside this crate.
@@ -127,9 +139,6 @@ impl From<InvalidAccess> for CallError {
         Self::Access(address)
     }
 }
-
-/// The longest key a call can carry.
-const MAX_KEY: usize = 64;
 
 /// Map handles in registers are the index plus one: no handle is null.
 #[must_use]
@@ -162,13 +171,15 @@ pub fn call<M: Reclaim>(
             Ok(map.lookup(&key[..size]).map_or(0, address))
         }
         MAP_UPDATE_ELEM => {
-            let map = map_of(maps, first)?;
+            let map = writable(maps, first)?;
             let (key, size) = key(map, second, memory)?;
             let value = memory.readable(third, map.value_size())?;
-            if map.access() == MapAccess::ReadOnly {
-                return Err(CallError::Access(first));
-            }
             Ok(map.update(&key[..size], fourth, |index| value.byte(index)) as u64)
+        }
+        MAP_DELETE_ELEM => {
+            let map = writable(maps, first)?;
+            let (key, size) = key(map, second, memory)?;
+            Ok(map.delete(&key[..size]) as u64)
         }
         KTIME_GET_NS => Ok(services.now()),
         TRACE_PRINTK => {
@@ -179,6 +190,13 @@ pub fn call<M: Reclaim>(
         GET_PRANDOM_U32 => Ok(u64::from(services.random())),
         GET_SMP_PROCESSOR_ID => Ok(u64::from(services.processor())),
         _ => Err(CallError::Unknown),
+    }
+}
+
+fn writable<M: Reclaim>(maps: &[Map<M>], handle: u64) -> Result<&Map<M>, CallError> {
+    match map_of(maps, handle)? {
+        map if map.access() == MapAccess::ReadWrite => Ok(map),
+        _ => Err(CallError::Access(handle)),
     }
 }
 

@@ -203,7 +203,30 @@ impl<'j, 'a, M: Reclaim> Machine<'j, 'a, M> {
         self.depth = self.depth.checked_sub(1)?;
         let Frame { return_to, saved } = self.frames[self.depth];
         self.registers[KEPT].copy_from_slice(&saved);
+        // As after a helper: zeros keep what the function held in them from leaking.
+        self.registers[1..KEPT.start].fill(0);
         self.registers[Reg::FRAME.index()] += FRAME_BYTES as u64;
         Some(return_to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maps::Map;
+    use crate::profile::{ActiveProfile, PhysicalProfile};
+
+    type Strategy = <ActiveProfile as PhysicalProfile>::MemoryStrategy;
+
+    #[test]
+    fn a_function_leaves_nothing_in_the_argument_registers() {
+        let (memory, maps) = (Memory::default(), &[] as &[Map<Strategy>]);
+        let job = Job { text: &[], entry: 0, limit: 1, arguments: [7, 7], stack_top: 4096, memory, maps };
+        let mut machine = Machine::new(&job);
+        machine.enter(5).unwrap();
+        machine.registers = [9; Reg::COUNT];
+        assert_eq!(machine.leave(), Some(5));
+        assert_eq!(machine.registers[..6], [9, 0, 0, 0, 0, 0]);
+        assert_eq!(machine.registers[KEPT], [0; 4]);
     }
 }

@@ -1,11 +1,13 @@
 //! Maps: what programs share with each other and keep between runs.
 
 mod array;
+mod hash;
 
 use core::cell::Cell;
 use core::fmt;
 
-pub use array::Array;
+use array::Array;
+use hash::Hash;
 
 use crate::memory::Reclaim;
 use crate::object::{MapAccess, MapSpec};
@@ -13,9 +15,13 @@ use crate::object::{MapAccess, MapSpec};
 /// Map types we have, with Linux's numbers (`enum bpf_map_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapKind {
+    /// Values by key.
+    Hash = 1,
     /// Fixed number of values, by index.
     Array = 2,
-    /// One array a processor; this kernel runs programs on one.
+    /// One hash table a processor; this kernel runs programs on one.
+    PercpuHash = 5,
+    /// One array a processor.
     PercpuArray = 6,
 }
 
@@ -44,6 +50,8 @@ pub enum MapError {
     /// We do not have this type.
     Kind(u32),
     /// An array's key is an index of 4 bytes.
+    IndexSize(u32),
+    /// A key has 1 to [`MAX_KEY`] bytes.
     KeySize(u32),
     /// A value must have at least one byte.
     ValueSize(u32),
@@ -59,9 +67,13 @@ impl fmt::Display for MapError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kind(kind) => {
-                write!(f, "map type {kind} is not available (ARRAY 2 and PERCPU_ARRAY 6 are)")
+                write!(
+                    f,
+                    "map type {kind} is not available (HASH 1, ARRAY 2, PERCPU_HASH 5, PERCPU_ARRAY 6 are)"
+                )
             }
-            Self::KeySize(size) => write!(f, "the key of an array has 4 bytes, not {size}"),
+            Self::IndexSize(size) => write!(f, "the key of an array has 4 bytes, not {size}"),
+            Self::KeySize(size) => write!(f, "a key of {size} bytes; it may have 1 to {MAX_KEY}"),
             Self::ValueSize(size) => write!(f, "a value of {size} bytes"),
             Self::NoEntries => f.write_str("max_entries is 0"),
             Self::Flags(flags) => write!(f, "map flags 0x{flags:x} are not available"),
@@ -72,6 +84,11 @@ impl fmt::Display for MapError {
 
 impl core::error::Error for MapError {}
 
+/// Most bytes of a key.
+pub const MAX_KEY: usize = 64;
+
+/// `BPF_F_NO_PREALLOC`: all memory is taken while loading anyway.
+const NO_PREALLOC: u32 = 1;
 /// `BPF_F_RDONLY_PROG`: programs may not write values.
 const RDONLY_PROG: u32 = 1 << 7;
 /// `BPF_F_MMAPABLE`: says how Linux lays the map out for user space; nothing to do here.
@@ -95,20 +112,20 @@ impl<'a> MapDef<'a> {
     /// What of it we cannot make.
     pub fn of(spec: &MapSpec<'a>) -> Result<Self, MapError> {
         let kind = match spec.kind {
+            1 => MapKind::Hash,
             2 => MapKind::Array,
+            5 => MapKind::PercpuHash,
             6 => MapKind::PercpuArray,
             other => return Err(MapError::Kind(other)),
         };
-        if spec.key_size != 4 {
-            return Err(MapError::KeySize(spec.key_size));
-        }
+        check_key(kind, spec.key_size)?;
         if spec.value_size == 0 || spec.value_size > i32::MAX as u32 {
             return Err(MapError::ValueSize(spec.value_size));
         }
         if spec.max_entries == 0 {
             return Err(MapError::NoEntries);
         }
-        let unknown = spec.flags & !(RDONLY_PROG | MMAPABLE);
+        let unknown = spec.flags & !(NO_PREALLOC | RDONLY_PROG | MMAPABLE);
         if unknown != 0 {
             return Err(MapError::Flags(unknown));
         }
@@ -125,16 +142,44 @@ impl<'a> MapDef<'a> {
     }
 }
 
-/// `-EINVAL`, `-E2BIG`, `-EEXIST` as a helper returns them.
+fn check_key(kind: MapKind, size: u32) -> Result<(), MapError> {
+    match kind {
+        MapKind::Array | MapKind::PercpuArray if size != 4 => Err(MapError::IndexSize(size)),
+        MapKind::Hash | MapKind::PercpuHash if size == 0 || size as usize > MAX_KEY => {
+            Err(MapError::KeySize(size))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Flags of an update; 0 is `BPF_ANY`.
+mod flag {
+    /// `BPF_NOEXIST`
+    pub(super) const NOEXIST: u64 = 1;
+    /// `BPF_EXIST`
+    pub(super) const EXIST: u64 = 2;
+}
+
+/// Linux's error numbers, as a helper returns them.
 mod errno {
+    pub(super) const NO_ENTRY: i64 = -2;
     pub(super) const INVALID: i64 = -22;
     pub(super) const TOO_BIG: i64 = -7;
     pub(super) const EXISTS: i64 = -17;
 }
 
+enum Storage<M: Reclaim> {
+    Array(Array<M>),
+    Hash(Hash<M>),
+}
+
 /// A live map in memory of strategy `M`.
 pub struct Map<M: Reclaim> {
-    array: Array<M>,
+    storage: Storage<M>,
+    kind: MapKind,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
     access: MapAccess,
 }
 
@@ -144,40 +189,55 @@ impl<M: Reclaim> Map<M> {
     /// # Errors
     /// [`MapError::OutOfMemory`].
     pub fn new(def: &MapDef<'_>) -> Result<Self, MapError> {
-        Ok(Self { array: Array::new(def)?, access: def.access })
+        let storage = match def.kind {
+            MapKind::Array | MapKind::PercpuArray => Storage::Array(Array::new(def)?),
+            MapKind::Hash | MapKind::PercpuHash => Storage::Hash(Hash::new(def)?),
+        };
+        Ok(Self { storage, ..Self::shaped(def) })
     }
 
     /// A map of no entries, which takes no memory: what a table of maps starts with.
     #[must_use]
     pub const fn vacant() -> Self {
-        Self { array: Array::vacant(), access: MapAccess::ReadOnly }
+        Self::shaped(&MapDef::VACANT)
+    }
+
+    const fn shaped(def: &MapDef<'_>) -> Self {
+        let MapDef { kind, key_size, value_size, max_entries, access, .. } = *def;
+        Self { storage: Storage::Array(Array::vacant()), kind, key_size, value_size, max_entries, access }
     }
 
     /// Whether what was proven with `def` holds with this map: the same shape, and of a map that programs only
     /// read, the same bytes.
     #[must_use]
     pub fn is_made_from(&self, def: &MapDef<'_>) -> bool {
-        let shape = self.array.value_size() == def.value_size as usize
-            && self.array.entries() == def.max_entries as usize
-            && self.access == def.access;
-        shape && (def.access == MapAccess::ReadWrite || self.array.holds_initial(def))
+        let MapDef { kind, key_size, value_size, max_entries, access, .. } = *def;
+        let shape = (self.kind, self.key_size, self.value_size, self.max_entries, self.access);
+        let same_bytes = match &self.storage {
+            Storage::Array(array) => access == MapAccess::ReadWrite || array.holds_initial(def),
+            Storage::Hash(_) => true,
+        };
+        shape == (kind, key_size, value_size, max_entries, access) && same_bytes
     }
 
     /// Makes it as it was when new. `def` is what it was made from.
     pub fn reset(&self, def: &MapDef<'_>) {
-        self.array.reset(def);
+        match &self.storage {
+            Storage::Array(array) => array.reset(def),
+            Storage::Hash(hash) => hash.reset(),
+        }
     }
 
     /// Bytes of a key.
     #[must_use]
     pub const fn key_size(&self) -> usize {
-        4
+        self.key_size as usize
     }
 
     /// Bytes of a value.
     #[must_use]
     pub const fn value_size(&self) -> usize {
-        self.array.value_size()
+        self.value_size as usize
     }
 
     /// What programs may do with values.
@@ -188,18 +248,35 @@ impl<M: Reclaim> Map<M> {
 
     /// All values, as a program may touch them.
     #[must_use]
-    pub fn values(&self) -> &[Cell<u8>] {
-        self.array.values()
+    pub const fn values(&self) -> &[Cell<u8>] {
+        match &self.storage {
+            Storage::Array(array) => array.values(),
+            Storage::Hash(hash) => hash.values(),
+        }
     }
 
     /// The value of `key`, as an offset into [`Self::values`].
     #[must_use]
     pub fn lookup(&self, key: &[u8]) -> Option<usize> {
-        self.array.lookup(key)
+        match &self.storage {
+            Storage::Array(array) => array.lookup(key),
+            Storage::Hash(hash) => hash.lookup(key),
+        }
     }
 
     /// Sets the value of `key`; 0 or a negative error number, as `bpf_map_update_elem`.
     pub fn update(&self, key: &[u8], flags: u64, value: impl FnMut(usize) -> u8) -> i64 {
-        self.array.update(key, flags, value)
+        match &self.storage {
+            Storage::Array(array) => array.update(key, flags, value),
+            Storage::Hash(hash) => hash.update(key, flags, value),
+        }
+    }
+
+    /// Removes `key`; 0 or a negative error number, as `bpf_map_delete_elem`.
+    pub fn delete(&self, key: &[u8]) -> i64 {
+        match &self.storage {
+            Storage::Array(_) => errno::INVALID,
+            Storage::Hash(hash) => hash.delete(key),
+        }
     }
 }

@@ -32,7 +32,7 @@ pub enum Priority {
 pub trait SchedulerPolicy: Copy + Debug + 'static {
     /// What a job carries besides its priority.
     type Urgency: Copy + Debug;
-    /// The order: the smallest runs first, and of equals the one submitted first.
+    /// The order: the smallest runs first, and of equals the one released first.
     type Rank: Ord;
 
     /// The urgency of a job released at `release`, due `relative` nanoseconds later if anything.

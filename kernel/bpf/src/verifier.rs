@@ -31,6 +31,11 @@ use value::{Pointer, Scalar, Target, Value};
 
 /// Most abstract instructions the verifier steps through before it calls a program too complex.
 pub const MAX_STEPS: u64 = 1_000_000;
+/// Most words of states it writes, reads and compares before it calls a program too complex: how long a step
+/// takes depends on how much stack the program has written.
+pub const MAX_WORK: u64 = 1 << 29;
+/// A slot is copied in the time this many words are compared in.
+const WORDS_PER_SLOT: u64 = 4;
 /// Most checkpoints it compares with at one instruction.
 const MAX_COMPARED: usize = 64;
 /// Fewest instructions between two checkpoints on a path, except where a loop comes back.
@@ -49,7 +54,8 @@ pub fn verify<'a, P: PhysicalProfile>(
     let Some((slots, rest)) = workspace.split_at_mut_checked(slots) else {
         return Err(Reason::Workspace { bytes }.at(program.entry));
     };
-    let graph = Graph::new(program.text, program.entry, program.insn_count, slots)?;
+    let own = program.entry..program.entry + program.insn_count;
+    let graph = Graph::new(program.text, own, P::MAX_INSN_COUNT, slots)?;
     let facts = Facts { kind: program.kind, maps: program.maps };
     let mut explorer = Explorer {
         text: program.text,
@@ -62,6 +68,7 @@ pub fn verify<'a, P: PhysicalProfile>(
         kept_at: 0,
         longest: 0,
         steps: 0,
+        walked: 0,
     };
     set_entry(&mut explorer.state, &program);
     match explorer.explore() {
@@ -104,6 +111,8 @@ struct Explorer<'p, 'w> {
     /// Instructions on the longest path from the start.
     longest: u64,
     steps: u64,
+    /// What steps that walk over the stack frames have cost, in words.
+    walked: u64,
 }
 
 impl Explorer<'_, '_> {
@@ -143,6 +152,9 @@ impl Explorer<'_, '_> {
             }
             if self.steps >= MAX_STEPS {
                 return Err(Reason::TooComplex { limit: MAX_STEPS });
+            }
+            if self.walked + self.arena.touched() >= MAX_WORK {
+                return Err(Reason::LargeStates { words: MAX_WORK });
             }
             self.steps += 1;
             if let Path::Ended = self.step()? {
@@ -194,6 +206,7 @@ impl Explorer<'_, '_> {
             obligation.check(&self.state, &self.facts)?;
         }
         self.note_stack(&insn);
+        self.note_walk(&insn);
         self.state.executed += 1;
         let next = self.state.pc + insn.slots();
         // The graph has made sure that every target is an instruction.
@@ -251,6 +264,17 @@ impl Explorer<'_, '_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Notes that an instruction copies the frames in use, or looks for pointers in them.
+    fn note_walk(&mut self, insn: &Insn) {
+        let walks = matches!(
+            insn,
+            Insn::Branch { .. } | Insn::CallHelper { .. } | Insn::CallLocal { .. } | Insn::Exit
+        );
+        if walks {
+            self.walked += WORDS_PER_SLOT * self.state.slots() as u64;
         }
     }
 

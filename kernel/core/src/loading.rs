@@ -8,7 +8,7 @@ use kernel_bpf::{BpfProgram, Engine, Executable, Verified, verify};
 use kernel_report::{Record, Verdict};
 
 use crate::manifest::{self, Entry, Expect, Manifest, Trigger};
-use crate::narration::{Narrator, Pace, Reason};
+use crate::narration::{Narrator, Pace, Text};
 use crate::platform::Platform;
 
 /// Most programs, maps and files of one initrd.
@@ -69,6 +69,11 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
             );
         }
         for program in object.programs() {
+            if !manifest::is_name(program.name) {
+                let (place, rule) = (program.first_insn, manifest::Reason::BadName);
+                narrator.refuse(file, 0, format_args!("the program at instruction {place}: {rule}"));
+                continue;
+            }
             self.load_program(file, &object, &program, (defs, maps), narrator);
         }
     }
@@ -144,8 +149,8 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
                 let insn =
                     rejection.pc.saturating_sub(object.function_at(rejection.pc).map_or(0, |f| f.first_insn));
                 let place = object.line_at(rejection.pc);
-                let line = place.map(|place| Reason::of(format_args!("{}:{}", place.file, place.line)));
-                let line = line.as_ref().map(Reason::as_str);
+                let line = place.map(|place| Text::of(format_args!("{}:{}", place.file, place.line)));
+                let line = line.as_ref().map(Text::as_str);
                 report.rejected(Some(insn as u32), kind.name(), line, format_args!("{rejection}"), narrator);
             }
         }
@@ -249,7 +254,7 @@ impl Report<'_> {
                 narrator.say(Pace::MayWait, format_args!("verifier: {name} rejected ({place}): {reason}"))
             }
         }
-        let reason = Reason::of(reason);
+        let reason = Text::of(reason);
         narrator.record(
             Pace::MayWait,
             &Record::Program {

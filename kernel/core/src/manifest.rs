@@ -34,6 +34,12 @@ pub const MAX_PROGRAMS: usize = 256;
 /// Longest name of a file or a program, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;
 
+/// Whether files and programs may have this name: others fit no manifest and no record.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&text.len()) && !text.contains(char::is_control)
+}
+
 /// How long periodic programs are released when the manifest does not say: 100 ms.
 pub const DEFAULT_RUN_FOR_NS: u64 = 100_000_000;
 

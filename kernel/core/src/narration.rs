@@ -6,8 +6,11 @@ use kernel_report::{Line, Record};
 
 use crate::platform::{Outcome, Platform};
 
-/// Longest reason in a record, so that every record fits its line.
-const REASON_BYTES: usize = 400;
+/// Longest text of a record but for names, as JSON spells it: with two names of [`MAX_NAME_BYTES`] (twice that
+/// when every byte is escaped), two such texts and the keys, a record fits its line.
+///
+/// [`MAX_NAME_BYTES`]: crate::manifest::MAX_NAME_BYTES
+const TEXT_BYTES: usize = 360;
 
 /// What has happened so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,11 +71,15 @@ impl<'p, P: Platform> Narrator<'p, P> {
         self.tally.failed = true;
     }
 
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.tally.failed
+    }
+
     /// Something in the initrd is refused.
     pub(crate) fn refuse(&mut self, file: &str, offset: u64, reason: fmt::Arguments<'_>) {
         self.fail();
         self.say(Pace::MayWait, format_args!("refused: {file} at byte {offset}: {reason}"));
-        let reason = Reason::of(reason);
+        let reason = Text::of(reason);
         self.record(Pace::MayWait, &Record::Refused { file, offset, reason: reason.as_str() });
     }
 
@@ -107,31 +114,82 @@ impl<'p, P: Platform> Narrator<'p, P> {
 }
 
 /// A formatted text of bounded length, for a record.
-pub(crate) struct Reason {
-    bytes: [u8; REASON_BYTES],
+pub(crate) struct Text {
+    bytes: [u8; TEXT_BYTES],
     len: usize,
+    /// Its length in JSON.
+    spelled: usize,
 }
 
-impl Reason {
-    /// `text`, cut where it does not fit.
+impl Text {
+    /// `text`, cut where it does not fit. Control characters become spaces.
     pub(crate) fn of(text: fmt::Arguments<'_>) -> Self {
-        let mut reason = Self { bytes: [0; REASON_BYTES], len: 0 };
-        // Running out of room is the one error, and then the reason is as full as it can be.
-        let _ = fmt::write(&mut reason, text);
-        reason
+        let mut clipped = Self { bytes: [0; TEXT_BYTES], len: 0, spelled: 0 };
+        // Running out of room is the one error, and then the text is as full as it can be.
+        let _ = fmt::write(&mut clipped, text);
+        clipped
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        // Only whole strings, cut at characters, are ever copied in.
+        // Only whole characters are ever written.
         core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
     }
 }
 
-impl fmt::Write for Reason {
+impl fmt::Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let part = kernel_report::clip(text, REASON_BYTES - self.len);
-        self.bytes[self.len..self.len + part.len()].copy_from_slice(part.as_bytes());
-        self.len += part.len();
-        if part.len() == text.len() { Ok(()) } else { Err(fmt::Error) }
+        for character in text.chars() {
+            let character = if character.is_control() { ' ' } else { character };
+            let escapes = usize::from(matches!(character, '"' | '\\'));
+            self.spelled += character.len_utf8() + escapes;
+            if self.spelled > TEXT_BYTES {
+                // What comes after what was cut must not follow it.
+                self.spelled = TEXT_BYTES;
+                return Err(fmt::Error);
+            }
+            self.len += character.encode_utf8(&mut self.bytes[self.len..]).len();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::String;
+
+    use super::*;
+    use crate::manifest::MAX_NAME_BYTES;
+    use kernel_report::Verdict;
+
+    #[test]
+    fn the_longest_record_fits_its_line() {
+        let hostile = |bytes| String::from_utf8(std::vec![b'"'; bytes]).unwrap();
+        let name = hostile(MAX_NAME_BYTES);
+        let text = Text::of(format_args!("{}", hostile(5000)));
+        assert_eq!(text.as_str().len(), TEXT_BYTES / 2);
+        let record = Record::Program {
+            name: name.as_str(),
+            object: &name,
+            kind: "raw_tracepoint",
+            verdict: Verdict::Reject,
+            insns: u32::MAX,
+            stack: Some(u32::MAX),
+            wcet_insns: Some(u64::MAX),
+            engine: Some("interpreter"),
+            jited_bytes: Some(u32::MAX),
+            insn: Some(u32::MAX),
+            line: Some(text.as_str()),
+            reason: Some(text.as_str()),
+            expected: false,
+        };
+        assert!(Line::record(&record).is_some());
+    }
+
+    #[test]
+    fn a_text_is_cut_at_a_character_and_has_no_control_character() {
+        assert_eq!(Text::of(format_args!("a\n{}", '\u{1b}')).as_str(), "a  ");
+        let long = Text::of(format_args!("x{}", "é".repeat(TEXT_BYTES)));
+        assert_eq!(long.as_str().len(), TEXT_BYTES - 1);
     }
 }

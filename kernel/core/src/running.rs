@@ -23,6 +23,8 @@ const SAMPLE_FRAME: &[u8] = b"\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x02\x
 #[derive(Clone, Copy, Debug, Default)]
 struct Life {
     next_release: Option<u64>,
+    /// A job of it waits to run. There is never a second one, so the queue has room for every program's.
+    waiting: bool,
     releases: u64,
     retries: u32,
     dead: bool,
@@ -39,7 +41,7 @@ pub(crate) struct Runner<'r, 't, 'p, P: Platform, Q: PhysicalProfile> {
     pub(crate) random: Random,
     /// Finds a file of the initrd by name.
     pub(crate) files: &'r dyn Fn(&str) -> Option<&'r [u8]>,
-    /// No release happens at or after this time.
+    /// Nothing is released at or after this time, not even what was due before.
     pub(crate) end: u64,
 }
 
@@ -55,6 +57,7 @@ impl<P: Platform, Q: PhysicalProfile> Runner<'_, '_, '_, P, Q> {
         loop {
             self.release(&mut lives, &mut ready);
             if let Some(job) = ready.take() {
+                lives[job.program].waiting = false;
                 let Some(program) = self.programs.get(job.program).and_then(Option::as_ref) else {
                     continue;
                 };
@@ -75,11 +78,12 @@ impl<P: Platform, Q: PhysicalProfile> Runner<'_, '_, '_, P, Q> {
         loaded.filter_map(|(life, _)| life.next_release).min()
     }
 
-    /// Submits a job for every program that is due.
+    /// Submits a job for every program that is due and has none waiting. A program that takes longer than its
+    /// period is released again as soon as it can be, release by release.
     fn release(&mut self, lives: &mut [Life], ready: &mut ReadyQueue<Policy<Q>, MAX_PROGRAMS>) {
         let now = self.narrator.platform.now();
         for (index, (life, program)) in lives.iter_mut().zip(self.programs).enumerate() {
-            let Some(program) = program.as_ref().filter(|_| !life.dead) else {
+            let Some(program) = program.as_ref().filter(|_| !life.dead && !life.waiting) else {
                 continue;
             };
             let Some(release) = life.next_release.filter(|&release| release <= now) else {
@@ -87,18 +91,20 @@ impl<P: Platform, Q: PhysicalProfile> Runner<'_, '_, '_, P, Q> {
             };
             let urgency = Policy::<Q>::urgency(release, program.entry.deadline_ns);
             let request = Request { program: index, priority: program.entry.priority, release, urgency };
-            if ready.submit(request).is_err() {
-                self.narrator.fail();
-                self.narrator
-                    .say(Pace::NeverWaits, format_args!("scheduler: {}: the queue is full", program.name));
+            // Without room it would stay due.
+            life.waiting = ready.submit(request).is_ok();
+            if life.waiting {
+                life.next_release = self.release_after(release, now, program);
             }
-            life.next_release = match program.entry.trigger {
-                Trigger::Every { period_ns } => {
-                    release.checked_add(period_ns).filter(|&next| next < self.end)
-                }
-                Trigger::Once | Trigger::Xdp => None,
-            };
         }
+    }
+
+    fn release_after(&self, release: u64, now: u64, program: &Loaded<'_, Q>) -> Option<u64> {
+        let Trigger::Every { period_ns } = program.entry.trigger else {
+            return None;
+        };
+        let next = release.checked_add(period_ns)?;
+        (next.max(now) < self.end).then_some(next)
     }
 
     /// One job: one run, or one for each packet.
@@ -205,7 +211,8 @@ impl<P: Platform, Q: PhysicalProfile> Runner<'_, '_, '_, P, Q> {
         life: &mut Life,
     ) -> Result<(), SafeState> {
         self.narrator.tally.misses += 1;
-        self.narrator.record(Pace::NeverWaits, &Record::Miss { name: program.name, object: program.entry.object, deadline_ns });
+        let record = Record::Miss { name: program.name, object: program.entry.object, deadline_ns };
+        self.narrator.record(Pace::NeverWaits, &record);
         self.recover(program, BpfError::DeadlineMiss, life).map(drop)
     }
 
@@ -225,8 +232,7 @@ impl<P: Platform, Q: PhysicalProfile> Runner<'_, '_, '_, P, Q> {
         life.dead |= matches!(action, RecoveryAction::Abort | RecoveryAction::Degrade);
         let retry = if again { life.retries } else { 0 };
         let (name, object) = (program.name, program.entry.object);
-        let record =
-            Record::Recovery { name, object, error: error.name(), action: reported(action), retry };
+        let record = Record::Recovery { name, object, error: error.name(), action: reported(action), retry };
         self.narrator.record(Pace::NeverWaits, &record);
         if again {
             self.narrator.tally.restarts += 1;

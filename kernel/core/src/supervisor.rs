@@ -38,10 +38,13 @@ pub fn boot<P: Platform>(platform: &P, initrd: &'static mut [u8], workspace: &'s
     let programs = [const { None }; MAX_PROGRAMS];
     let met = [false; manifest::MAX_PROGRAMS];
     let mut loader = Loader::<ActiveProfile> { tables, workspace, programs, count: 0, manifest, met };
-    for file in files.iter_mut().filter(|file| file.as_ref().is_some_and(|file| file.name.ends_with(".o"))) {
-        if let Some(File { name, bytes }) = file.take() {
-            loader.load(name, bytes, &mut narrator);
-        }
+    let is_object = |file: &&mut Option<File>| file.as_ref().is_some_and(|file| file.name.ends_with(".o"));
+    let mut objects = files.iter_mut().filter(is_object).filter_map(Option::take).peekable();
+    if objects.peek().is_none() && !narrator.has_failed() {
+        narrator.refuse("initrd", 0, format_args!("no file in it ends in `.o`: there is nothing to run"));
+    }
+    for File { name, bytes } in objects {
+        loader.load(name, bytes, &mut narrator);
     }
     run(&loader, &files, &mut narrator);
     check_manifest(&loader, &mut narrator);
@@ -77,6 +80,10 @@ fn read_files<P: Platform>(initrd: &'static mut [u8], narrator: &mut Narrator<'_
                 break;
             }
         };
+        if !manifest::is_name(entry.name) {
+            narrator.refuse("initrd", entry.offset, format_args!("{}", manifest::Reason::BadName));
+            continue;
+        }
         if files.iter().flatten().any(|file| file.name == entry.name) {
             narrator.refuse(entry.name, entry.offset, format_args!("a file of this name was read before"));
             continue;

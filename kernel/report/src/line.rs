@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::Record;
 
 /// The longest line, with its CR LF.
-pub const LINE_BYTES: usize = 1024;
+pub const LINE_BYTES: usize = 2048;
 
 const END: &[u8] = b"\r\n";
 

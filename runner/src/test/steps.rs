@@ -25,7 +25,9 @@ pub(super) enum End {
 
 const CLOUD: [&str; 5] = ["kernel_bpf", "kernel_core", "kernel_report", "kernel_drivers", "runner"];
 const EMBEDDED: [&str; 2] = ["kernel_bpf", "kernel_core"];
-const EMBEDDED_FEATURES: &str = "kernel_bpf/embedded-profile,kernel_core/embedded-profile";
+/// Integration tests of the kernel's crates on the host, which depend on their profile.
+const PROFILE_TESTS: [&str; 5] =
+    ["conformance", "host_refusals", "host_supervisor", "soundness", "unverified"];
 
 /// What needs nothing but the host's compiler.
 pub(super) fn host() -> Vec<Step> {
@@ -53,7 +55,9 @@ pub(super) fn images() -> anyhow::Result<Vec<Step>> {
     }
     // Found now: building the tests may put another file in this one's place.
     let this_tool = std::env::current_exe().context("cannot find this tool's own file")?;
-    steps.push(step("boots and integration tests", Box::new(move || integration(&this_tool))));
+    let tool = this_tool.clone();
+    steps.push(step("boots and integration tests", Box::new(move || integration(&tool))));
+    steps.push(step("integration tests, embedded", Box::new(move || embedded_integration(&this_tool))));
     Ok(steps)
 }
 
@@ -93,14 +97,14 @@ fn packages(names: &[&'static str]) -> impl Iterator<Item = &'static str> + use<
 
 /// The embedded profile in a target folder of its own: two profiles in one would rebuild each other's crates.
 fn embedded<'a>(cargo: &'a mut Command, names: &[&'static str]) -> &'a mut Command {
-    cargo.args(packages(names)).args(["--features", EMBEDDED_FEATURES]);
+    let features = names.iter().map(|name| format!("{name}/embedded-profile")).collect::<Vec<_>>();
+    cargo.args(packages(names)).args(["--no-default-features", "--features", &features.join(",")]);
     cargo.arg("--target-dir").arg(workspace::target().join("embedded"))
 }
 
 fn embedded_lints() -> Work {
     tool("clippy", |cargo| {
-        embedded(cargo, &["kernel_bpf", "kernel_core", "runner"]);
-        cargo.args(["--no-default-features", "--features", "runner/embedded-profile"]);
+        embedded(cargo, &["kernel_bpf", "kernel_core", "runner", "tests"]);
         cargo.args(["--all-targets", "--", "-D", "warnings"])
     })
 }
@@ -122,13 +126,26 @@ fn board_documentation(board: Board) -> anyhow::Result<End> {
 }
 
 fn integration(this_tool: &Path) -> anyhow::Result<End> {
-    let (pc, rpi3) = (build::paths(Board::Pc), build::paths(Board::Rpi3));
     let mut cargo = process::host_cargo();
     cargo.args(["test", "--no-fail-fast", "--package", "tests"]);
+    given(&mut cargo, this_tool);
+    end(&mut cargo)
+}
+
+/// Those that boot nothing: the images are the same.
+fn embedded_integration(this_tool: &Path) -> anyhow::Result<End> {
+    let mut cargo = process::host_cargo();
+    cargo.args(["test", "--no-fail-fast"]).args(PROFILE_TESTS.map(|name| ["--test", name]).as_flattened());
+    given(embedded(&mut cargo, &["tests"]), this_tool);
+    end(&mut cargo)
+}
+
+/// What the integration tests are told of.
+fn given(cargo: &mut Command, this_tool: &Path) {
+    let (pc, rpi3) = (build::paths(Board::Pc), build::paths(Board::Rpi3));
     cargo.env("SKEP_BIN", this_tool);
     cargo.env("SKEP_PC_ELF", pc.boot).env("SKEP_PC_SYMBOLS", pc.symbols);
     cargo.env("SKEP_RPI3_IMG", rpi3.boot).env("SKEP_RPI3_SYMBOLS", rpi3.symbols);
-    end(&mut cargo)
 }
 
 fn end(command: &mut Command) -> anyhow::Result<End> {

@@ -2,12 +2,9 @@
 
 use core::cell::Cell;
 
+use super::flag::{EXIST, NOEXIST};
 use super::{MapDef, MapError, errno};
 use crate::memory::{Buffer, Reclaim};
-
-/// `BPF_NOEXIST` and `BPF_EXIST`; 0 is `BPF_ANY`.
-const NOEXIST: u64 = 1;
-const EXIST: u64 = 2;
 
 /// The bytes a new array holds, without end.
 fn initial<'d>(def: &MapDef<'d>) -> impl Iterator<Item = u8> + use<'d> {
@@ -15,8 +12,8 @@ fn initial<'d>(def: &MapDef<'d>) -> impl Iterator<Item = u8> + use<'d> {
 }
 
 /// An array's values, each at a multiple of 8 bytes.
-pub struct Array<M: Reclaim> {
-    values: Buffer<M>,
+pub(super) struct Array<M: Reclaim> {
+    values: Buffer<u8, M>,
     value_size: usize,
     stride: usize,
     entries: usize,
@@ -49,15 +46,7 @@ impl<M: Reclaim> Array<M> {
         self.values.cells().iter().zip(initial(def)).all(|(cell, byte)| cell.get() == byte)
     }
 
-    pub(super) const fn entries(&self) -> usize {
-        self.entries
-    }
-
-    pub(super) const fn value_size(&self) -> usize {
-        self.value_size
-    }
-
-    pub(super) fn values(&self) -> &[Cell<u8>] {
+    pub(super) const fn values(&self) -> &[Cell<u8>] {
         self.values.cells()
     }
 

@@ -34,7 +34,10 @@ impl<S: SchedulerPolicy, const N: usize> ReadyQueue<S, N> {
     /// Takes the job that runs next.
     #[must_use]
     pub fn take(&mut self) -> Option<Request<S>> {
-        let order = |(sequence, job): &(u64, Request<S>)| (S::rank(job.priority, job.urgency), *sequence);
+        // First come is first due: a job may be submitted later than it was released.
+        let order = |(sequence, job): &(u64, Request<S>)| {
+            (S::rank(job.priority, job.urgency), job.release, *sequence)
+        };
         let waiting = self.jobs.iter_mut().filter(|job| job.is_some());
         let first = waiting.min_by_key(|job| job.as_ref().map(order))?;
         first.take().map(|(_, request)| request)

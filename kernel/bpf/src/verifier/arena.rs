@@ -55,6 +55,8 @@ pub struct Arena<'w> {
     pending: usize,
     /// Length of the candidate written at `seen`.
     candidate: usize,
+    /// Words of states written, read and compared so far.
+    touched: u64,
 }
 
 fn encode_parent(parent: Option<CheckpointId>) -> u64 {
@@ -68,7 +70,7 @@ impl<'w> Arena<'w> {
         // Places are kept in 32 bits.
         let len = words.len().min(u32::MAX as usize - 1);
         let words = &mut words[..len];
-        Self { words, seen: 0, pending: len, candidate: 0 }
+        Self { words, seen: 0, pending: len, candidate: 0, touched: 0 }
     }
 
     /// Its size in bytes.
@@ -77,30 +79,38 @@ impl<'w> Arena<'w> {
         self.words.len() * 8
     }
 
+    /// Words of states it has written, read and compared so far.
+    #[must_use]
+    pub const fn touched(&self) -> u64 {
+        self.touched
+    }
+
     /// Encodes `state` as a candidate for a checkpoint; false if there is no room.
     #[must_use]
     pub fn propose(&mut self, state: &State, live: u16) -> bool {
         let room = self.words.get_mut(self.seen + HEAD..self.pending).unwrap_or_default();
-        match Writer::new(room).state(state, live) {
-            Some(len) => {
-                self.candidate = len;
-                true
-            }
-            None => false,
-        }
+        let most = room.len();
+        let written = Writer::new(room).state(state, live);
+        self.candidate = written.unwrap_or_default();
+        self.touched += written.unwrap_or(most) as u64;
+        written.is_some()
     }
 
     /// Whether the candidate equals the state of `checkpoint`.
     #[must_use]
-    pub fn equals_candidate(&self, CheckpointId(place): CheckpointId) -> bool {
+    pub fn equals_candidate(&mut self, CheckpointId(place): CheckpointId) -> bool {
         let (old, new) = (place as usize + HEAD, self.seen + HEAD);
+        self.touched += self.candidate as u64;
         self.words[old..old + self.candidate] == self.words[new..new + self.candidate]
     }
 
     /// Whether everything that is safe from `checkpoint` is safe from `state`.
     #[must_use]
-    pub fn covers(&self, CheckpointId(place): CheckpointId, state: &State) -> bool {
-        Reader::new(&self.words[place as usize + HEAD..]).covers(state)
+    pub fn covers(&mut self, CheckpointId(place): CheckpointId, state: &State) -> bool {
+        let mut reader = Reader::new(&self.words[place as usize + HEAD..]);
+        let covers = reader.covers(state);
+        self.touched += reader.words_read() as u64;
+        covers
     }
 
     /// Makes the candidate a checkpoint, open, in front of `next` at its instruction.
@@ -172,6 +182,7 @@ impl<'w> Arena<'w> {
         }
         let end = room.len();
         room.copy_within(..len, end - len);
+        self.touched += len as u64;
         self.push_head(len, [encode_parent(parent), state.pc as u64, state.executed, len as u64])
     }
 
@@ -192,6 +203,7 @@ impl<'w> Arena<'w> {
             return None;
         };
         let len = len as usize;
+        self.touched += len as u64;
         if kind & CLOSE == 0 {
             (state.pc, state.executed) = (pc as usize, executed);
             Reader::new(&rest[..len]).restore(state);

@@ -3,6 +3,8 @@
 //!
 //! One word of the workspace per slot of text; nothing here recurses.
 
+use core::ops::Range;
+
 use super::rejection::{Reason, Rejection};
 use crate::insn::{AluOp, Insn, Operand, Reg, decode};
 use crate::interpreter::MAX_FRAMES;
@@ -45,28 +47,28 @@ struct Successors {
 }
 
 impl<'w> Graph<'w> {
-    /// Walks everything reachable from `entry`. `slots` has a word for each slot of `text`.
+    /// Walks everything reachable from the start of `own`, the program's own slots, all of which must be
+    /// reached; `limit` instructions at most. `slots` has a word for each slot of `text`.
     ///
     /// # Errors
     /// What is wrong with the shape, at the instruction where it is.
     pub fn new(
         text: &[u8],
-        entry: usize,
-        insn_count: usize,
+        own: Range<usize>,
+        limit: usize,
         slots: &'w mut [u64],
     ) -> Result<Self, Rejection> {
         slots.fill(u64::from(NONE));
         let mut graph =
             Self { slots, functions: [Function::default(); MAX_FUNCTIONS], function_count: 0, insn_count: 0 };
-        graph.functions[0].entry = entry;
+        graph.functions[0].entry = own.start;
         graph.function_count = 1;
         let mut function = 0;
         while function < graph.function_count {
-            graph.walk(text, function)?;
+            graph.walk(text, function, limit)?;
             function += 1;
         }
-        let own = entry..entry + insn_count;
-        let unreached = own.clone().find(|&pc| graph.slots[pc] & (VISITED | SECOND_SLOT) == 0);
+        let unreached = own.into_iter().find(|&pc| graph.slots[pc] & (VISITED | SECOND_SLOT) == 0);
         if let Some(pc) = unreached {
             return Err(Reason::Unreachable.at(pc));
         }
@@ -149,7 +151,7 @@ impl<'w> Graph<'w> {
     }
 
     /// Visits the slots of one function; those waiting are a list through the links.
-    fn walk(&mut self, text: &[u8], function: usize) -> Result<(), Rejection> {
+    fn walk(&mut self, text: &[u8], function: usize, limit: usize) -> Result<(), Rejection> {
         let mut waiting = NONE;
         let entry = self.functions[function].entry;
         self.reach(entry, entry, function, &mut waiting)?;
@@ -157,6 +159,9 @@ impl<'w> Graph<'w> {
             let pc = waiting as usize;
             waiting = self.link(pc);
             let insn = decode(text, pc).map_err(|error| Reason::from(error).at(pc))?;
+            if self.insn_count == limit {
+                return Err(Reason::TooManyInstructions { limit }.at(pc));
+            }
             self.insn_count += 1;
             self.check_second_slot(pc, &insn)?;
             let successors = self.successors(pc, &insn)?;
@@ -282,5 +287,20 @@ fn registers(insn: &Insn) -> (u16, u16) {
         Insn::CallRegister { target } => (ARGUMENTS | bit(target), ARGUMENTS | bit(Reg::R0)),
         // A caller goes on with r0 and its own r6 to r9, which are saved elsewhere.
         Insn::Exit => (bit(Reg::R0), 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instructions_of_functions_count_towards_the_limit() {
+        // call +1; exit; exit
+        let text = [[0x85, 0x10, 0, 0, 1, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
+        let text = text.as_flattened();
+        let graph = |limit| Graph::new(text, 0..2, limit, &mut [0; 3]).map(|graph| graph.insn_count());
+        assert_eq!(graph(3), Ok(3));
+        assert_eq!(graph(2), Err(Reason::TooManyInstructions { limit: 2 }.at(2)));
     }
 }

@@ -11,7 +11,9 @@ use super::value::{MAX_OFFSET, Pointer, Scalar, Target, Value};
 use crate::context::ProgramKind;
 use crate::helpers::{Helper, helper};
 use crate::insn::{AluOp, AtomicOp, Condition, Extend, Immediate, Insn, Operand, Reg, Size, Width};
-use crate::maps::MapDef;
+use crate::interpreter::FRAME_BYTES;
+use crate::maps::{MapDef, MapKind};
+use crate::object::MapAccess;
 
 pub use access::Mode;
 
@@ -22,6 +24,20 @@ pub struct Facts<'a> {
     pub kind: ProgramKind,
     /// The maps of its object.
     pub maps: &'a [MapDef<'a>],
+}
+
+impl<'a> Facts<'a> {
+    /// The bytes of the one value of a map that nothing writes; a map of more values says only what its first
+    /// one is.
+    pub(super) fn constant_value(&self, map: u32) -> Option<&'a [u8]> {
+        let def = self.maps.get(map as usize).filter(|def| has_first_value(def))?;
+        if def.access == MapAccess::ReadOnly && def.max_entries == 1 { def.initial } else { None }
+    }
+}
+
+/// Whether a map always has a first value: an array of at least one.
+const fn has_first_value(def: &MapDef<'_>) -> bool {
+    matches!(def.kind, MapKind::Array | MapKind::PercpuArray) && def.max_entries > 0
 }
 
 /// Something that must hold before an instruction is executed.
@@ -219,6 +235,17 @@ fn same_object(one: &Pointer, two: &Pointer) -> bool {
     }
 }
 
+/// Whether a pointer lies at its object's first byte or behind. In front of an object near address 0 it may
+/// have become 0 or wrapped around: whether it is null, or lies below another, would tell the address. The
+/// last gibibyte of addresses, where it could wrap at the other end, holds no object.
+fn not_in_front_of_object(pointer: &Pointer) -> bool {
+    let first = match pointer.target {
+        Target::Stack { .. } => -(FRAME_BYTES as i64),
+        _ => 0,
+    };
+    pointer.reach(0).0 >= first
+}
+
 /// `offset` may be added to `pointer`: the object allows it, and nothing comes near to an overflow.
 fn offsets(
     register: Reg,
@@ -256,13 +283,20 @@ fn comparison(
     let equality = matches!(condition, Condition::Eq | Condition::Ne);
     match (first, second) {
         (Value::Number(_), Value::Number(_)) => Ok(()),
-        (Value::Pointer(_), Value::Number(number)) | (Value::Number(number), Value::Pointer(_))
-            if width == Width::W64 && equality && number.as_constant() == Some(0) =>
+        (Value::Pointer(pointer), Value::Number(number))
+        | (Value::Number(number), Value::Pointer(pointer))
+            if width == Width::W64
+                && equality
+                && number.as_constant() == Some(0)
+                && not_in_front_of_object(&pointer) =>
         {
             Ok(())
         }
         (Value::Pointer(one), Value::Pointer(two))
-            if width == Width::W64 && condition != Condition::Set && same_object(&one, &two) =>
+            if width == Width::W64
+                && condition != Condition::Set
+                && same_object(&one, &two)
+                && (equality || (not_in_front_of_object(&one) && not_in_front_of_object(&two))) =>
         {
             Ok(())
         }
@@ -279,7 +313,11 @@ fn map_reference(facts: &Facts<'_>, value: Immediate) -> Result<(), Reason> {
     match value {
         Immediate::Value(_) => Ok(()),
         Immediate::Map(map) => def(map).map(drop),
-        Immediate::MapValue { map, offset } if offset <= def(map)?.value_size => Ok(()),
+        Immediate::MapValue { map, offset }
+            if has_first_value(def(map)?) && offset <= def(map)?.value_size =>
+        {
+            Ok(())
+        }
         Immediate::MapValue { offset, .. } => Err(Reason::MapOffset(offset)),
         Immediate::Function(_) => Err(Reason::FunctionAddress),
     }
@@ -299,5 +337,42 @@ pub(super) fn extended(number: Scalar, size: Size, extend: Extend) -> Scalar {
     match extend {
         Extend::Zero => number,
         Extend::Sign => number.sign_extended(size),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_in_front_of_its_object_is_not_compared() {
+        let compare = |target, fixed, condition, src| {
+            let mut state = State::EMPTY;
+            let object = Pointer::to(target);
+            state.set(Reg::R0, Value::Pointer(Pointer { fixed, ..object }));
+            state.set(Reg::R1, Value::Pointer(object));
+            comparison(&state, condition, Width::W64, Reg::R0, src).is_ok()
+        };
+        let (null, other) = (Operand::Imm(0), Operand::Reg(Reg::R1));
+        for (target, first) in [(Target::Stack { frame: 0 }, -512), (Target::Packet, 0), (Target::Context, 0)]
+        {
+            for (condition, src) in [(Condition::Eq, null), (Condition::Ne, null), (Condition::Gt, other)] {
+                assert!(compare(target, first, condition, src), "{target:?} {condition:?}");
+                assert!(!compare(target, first - 1, condition, src), "{target:?} {condition:?}");
+            }
+            assert!(compare(target, first - 1, Condition::Eq, other), "{target:?}: tells an offset only");
+        }
+    }
+
+    #[test]
+    fn only_an_array_with_entries_has_a_first_value() {
+        let refers = |def: MapDef<'_>, offset| {
+            let facts = Facts { kind: ProgramKind::Syscall, maps: &[def] };
+            map_reference(&facts, Immediate::MapValue { map: 0, offset }).is_ok()
+        };
+        let array = MapDef { value_size: 8, ..MapDef::VACANT };
+        assert!(refers(array, 0) && refers(array, 8) && !refers(array, 9));
+        assert!(!refers(MapDef { max_entries: 0, ..array }, 0));
+        assert!(!refers(MapDef { kind: MapKind::Hash, ..array }, 0));
     }
 }

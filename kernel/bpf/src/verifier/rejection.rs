@@ -45,6 +45,11 @@ pub enum Reason {
     Unreachable,
     /// More functions than the verifier keeps.
     TooManyFunctions,
+    /// More instructions, with those of the functions it calls, than the profile's `MAX_INSN_COUNT`.
+    TooManyInstructions {
+        /// The limit.
+        limit: usize,
+    },
     /// A map that the object does not have.
     UnknownMap(u32),
     /// A direct offset beyond the map's first value.
@@ -137,6 +142,11 @@ pub enum Reason {
         /// The limit.
         limit: u64,
     },
+    /// So much written stack that following the program takes too long.
+    LargeStates {
+        /// Words of states looked at.
+        words: u64,
+    },
     /// More states at once than the workspace holds.
     Workspace {
         /// Its size in bytes.
@@ -165,7 +175,9 @@ impl Reason {
             Self::OutOfBounds { .. } => "check the index against the object's size before this access",
             Self::UnboundedOffset(..) => "bound it with a comparison or a mask before adding it",
             Self::InfiniteLoop => "give the loop a counter that it compares with a constant",
-            Self::TooComplex { .. } => "bound loops by smaller constants, or split the program",
+            Self::TooComplex { .. } | Self::LargeStates { .. } => {
+                "bound loops by smaller constants, or split the program"
+            }
             Self::Unreachable => "a loop without an exit before it is the usual cause",
             Self::ReturnValue(_) => "return a number on every path",
             _ => return None,
@@ -200,8 +212,13 @@ impl Reason {
             Self::JumpIntoFunction => f.write_str("jump into another function"),
             Self::Unreachable => f.write_str("unreachable instruction"),
             Self::TooManyFunctions => f.write_str("too many functions"),
+            Self::TooManyInstructions { limit } => {
+                write!(f, "more than {limit} instructions with the functions it calls")
+            }
             Self::UnknownMap(map) => write!(f, "the object has no map {map}"),
-            Self::MapOffset(offset) => write!(f, "offset {offset} lies beyond the map's first value"),
+            Self::MapOffset(offset) => {
+                write!(f, "offset {offset} lies beyond the map's first value, if it has one")
+            }
             Self::Uninitialised(register) => write!(f, "{register} is not initialised"),
             Self::ReturnValue(found) => write!(f, "the program ends with r0 = {found}, not a number"),
             Self::CallDepth => write!(f, "calls nested deeper than {MAX_FRAMES} frames"),
@@ -210,6 +227,9 @@ impl Reason {
             }
             Self::InfiniteLoop => f.write_str("infinite loop: the same state comes back"),
             Self::TooComplex { limit } => write!(f, "too complex: not decided within {limit} instructions"),
+            Self::LargeStates { words } => {
+                write!(f, "too complex: not decided with {words} words of its states looked at")
+            }
             Self::Workspace { bytes } => {
                 write!(f, "too complex: more states than the verifier's {bytes} bytes of memory hold")
             }

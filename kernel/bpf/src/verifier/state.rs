@@ -127,6 +127,12 @@ impl State {
         self.frames[..=other.depth].clone_from_slice(&other.frames[..=other.depth]);
     }
 
+    /// Slots of the frames in use.
+    #[must_use]
+    pub const fn slots(&self) -> usize {
+        (self.depth + 1) * SLOTS
+    }
+
     /// What `register` holds.
     #[must_use]
     pub fn get(&self, register: Reg) -> Value {

@@ -110,12 +110,18 @@ const fn decode_target(kind: u64, parameter: u32) -> Target {
 /// Reads words that a [`Writer`] wrote.
 pub struct Reader<'w> {
     words: core::slice::Iter<'w, u64>,
+    len: usize,
 }
 
 impl<'w> Reader<'w> {
     /// Reads from the start of `words`.
     pub fn new(words: &'w [u64]) -> Self {
-        Self { words: words.iter() }
+        Self { words: words.iter(), len: words.len() }
+    }
+
+    /// How many it has read.
+    pub fn words_read(&self) -> usize {
+        self.len - self.words.len()
     }
 
     fn word(&mut self) -> u64 {
@@ -172,7 +178,7 @@ impl<'w> Reader<'w> {
     }
 
     /// Whether everything that is safe from the encoded state is safe from `state`.
-    pub fn covers(mut self, state: &State) -> bool {
+    pub fn covers(&mut self, state: &State) -> bool {
         self.word() as usize == state.depth
             && state.registers.iter().all(|value| self.value().covers(value))
             && state.frames[..=state.depth].iter().all(|frame| {

@@ -2,11 +2,10 @@
 
 use super::obligation::{Facts, extended};
 use super::state::{StackSpan, State};
-use super::value::{Pointer, Scalar, Target, Value, refine};
+use super::value::{MAX_OFFSET, Pointer, Scalar, Target, Value, refine};
 use crate::context::FieldKind;
 use crate::helpers::{Return, helper};
 use crate::insn::{AluOp, AtomicOp, Condition, Extend, Fetch, Immediate, Insn, Operand, Reg, Size, Width};
-use crate::object::MapAccess;
 
 /// The identity of a pointer that shares its unknown part with no other any more.
 const UNLINKED: u32 = u32::MAX;
@@ -106,7 +105,10 @@ fn moved(state: &mut State, pointer: Pointer, offset: &Scalar) -> Value {
     if let Some(constant) = offset.as_constant() {
         return Value::Pointer(Pointer { fixed: pointer.fixed + constant as i64, ..pointer });
     }
-    let variable = pointer.variable.alu(AluOp::Add, Width::W64, offset);
+    // The obligation has seen that the sum stays that near. To say so again costs nothing, and keeps offsets
+    // small where the numbers contradict each other because no run comes here.
+    let near = Scalar::signed_range(-MAX_OFFSET, MAX_OFFSET);
+    let variable = pointer.variable.alu(AluOp::Add, Width::W64, offset).meet(&near).unwrap_or(near);
     let identity = if pointer.target == Target::Packet { new_identity(state) } else { 0 };
     Value::Pointer(Pointer { variable, identity, proven: 0, ..pointer })
 }
@@ -166,13 +168,9 @@ fn context_field(facts: &Facts<'_>, pointer: &Pointer, offset: i64, size: Size) 
 
 /// The number at a known place in memory that never changes.
 fn constant(facts: &Facts<'_>, map: u32, pointer: &Pointer, offset: i64, size: Size) -> Option<Scalar> {
-    let def = facts.maps.get(map as usize)?;
     let (start, end) = pointer.reach(offset);
-    if def.access != MapAccess::ReadOnly || def.max_entries != 1 || start != end {
-        return None;
-    }
-    let start = usize::try_from(start).ok()?;
-    let bytes = def.initial?.get(start..start.checked_add(size.bytes())?)?;
+    let start = usize::try_from(start).ok().filter(|_| start == end)?;
+    let bytes = facts.constant_value(map)?.get(start..start.checked_add(size.bytes())?)?;
     let number = bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
     Some(Scalar::constant(number))
 }
@@ -318,5 +316,29 @@ const fn mirrored(condition: Condition) -> Condition {
         Condition::Eq => Condition::Eq,
         Condition::Ne => Condition::Ne,
         Condition::Set => Condition::Set,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verifier::value::Tnum;
+
+    /// Numbers that contradict each other without showing it: a range and bits with nothing in common. No run
+    /// has them, but the verifier goes on with them.
+    #[test]
+    fn an_offset_without_a_value_stays_near() {
+        let value = |bits, umin, umax| {
+            Scalar { bits, umin, umax, smin: umin as i64, smax: umax as i64 }.tightened().unwrap()
+        };
+        let nothing = value(Tnum { value: 16, mask: 40 }, 31, 34);
+        let offset = value(Tnum { value: 36, mask: 1 }, 36, 37);
+        assert_eq!(offset.alu(AluOp::Add, Width::W64, &nothing), Scalar::UNKNOWN);
+        let pointer = Pointer { fixed: -512, variable: offset, ..Pointer::to(Target::Stack { frame: 0 }) };
+        let Value::Pointer(result) = moved(&mut State::EMPTY.clone(), pointer, &nothing) else {
+            panic!("a pointer stays one");
+        };
+        assert!(result.variable.smin >= -MAX_OFFSET && result.variable.smax <= MAX_OFFSET);
+        assert!(result.reach(i64::from(i16::MIN)).0 < 0);
     }
 }

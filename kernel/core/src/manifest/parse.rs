@@ -1,8 +1,8 @@
 //! Reading a manifest: every line is checked before the first is acted on.
 
 use super::{
-    Criticality, DEFAULT_RUN_FOR_NS, Entry, Expect, MAGIC, MAX_NAME_BYTES, MAX_PROGRAMS, Manifest,
-    ManifestError, OnRestart, Priority, Reason, Trigger,
+    Criticality, DEFAULT_RUN_FOR_NS, Entry, Expect, MAGIC, MAX_PROGRAMS, Manifest, ManifestError, OnRestart,
+    Priority, Reason, Trigger, is_name,
 };
 
 /// A piece of the file that knows where it stands.
@@ -150,12 +150,7 @@ impl<'a> Fields<'a> {
 }
 
 fn name(value: Span<'_>) -> Result<&str, ManifestError> {
-    let fits = (1..=MAX_NAME_BYTES).contains(&value.text.len());
-    if fits && !value.text.contains(char::is_control) {
-        Ok(value.text)
-    } else {
-        Err(value.refuse(Reason::BadName))
-    }
+    if is_name(value.text) { Ok(value.text) } else { Err(value.refuse(Reason::BadName)) }
 }
 
 fn number(value: Span<'_>) -> Result<u64, ManifestError> {

@@ -15,14 +15,17 @@ pub(super) fn check(state: &State, facts: &Facts<'_>, helper: &'static Helper) -
     for (register, expected) in helpers::argument_registers(helper) {
         let wrong = || Reason::argument(helper, register, expected, state.get(register));
         match expected {
-            Argument::Map => map = Some(map_argument(state, facts, register).ok_or_else(wrong)?),
+            Argument::Map => {
+                let given = map_argument(state, facts, register).ok_or_else(wrong)?;
+                if given.access == MapAccess::ReadOnly && helpers::changes_map(helper.id) {
+                    return Err(Reason::ReadOnly(register));
+                }
+                map = Some(given);
+            }
             Argument::Key => readable(state, facts, register, map.map_or(0, |map| map.key_size), wrong)?,
             Argument::Value => {
-                let map = map.ok_or_else(wrong)?;
-                if map.access == MapAccess::ReadOnly {
-                    return Err(Reason::ReadOnly(Reg::R1));
-                }
-                readable(state, facts, register, map.value_size, wrong)?;
+                let size = map.map(|map| map.value_size).ok_or_else(wrong)?;
+                readable(state, facts, register, size, wrong)?;
             }
             Argument::Memory => {}
             Argument::Size => sized_memory(state, facts, helper, register)?,
@@ -89,24 +92,21 @@ fn readable(
 }
 
 /// The arguments that the format string prints are numbers: an address would tell where things are. Of a
-/// string that is not known here, every argument may be printed.
+/// string that is not known here, every argument may be printed, so none may be missing: what was never
+/// written here may hold an address.
 fn printed(state: &State, facts: &Facts<'_>, helper: &'static Helper) -> Result<(), Reason> {
-    let count = match constant_string(state, facts, Reg::R1) {
-        None => None,
+    let arguments = helpers::argument_registers(helper).filter(|(_, kind)| *kind == Argument::Printed);
+    let printed = match constant_string(state, facts, Reg::R1) {
+        None => usize::MAX,
         Some(text) => match conversions(text.iter().copied()) {
-            found if found.valid => Some(found.count),
+            found if found.valid => found.count,
             _ => return Err(Reason::FormatString),
         },
     };
-    let arguments = helpers::argument_registers(helper).filter(|(_, kind)| *kind == Argument::Printed);
-    for (index, (register, expected)) in arguments.enumerate() {
-        let granted = match (state.get(register), count) {
-            (Value::Number(_), _) | (Value::Uninitialised, None) => true,
-            (_, Some(count)) => index >= count,
-            (Value::Pointer(_), None) => false,
-        };
-        if !granted {
-            return Err(Reason::argument(helper, register, expected, state.get(register)));
+    for (register, expected) in arguments.take(printed) {
+        let found = state.get(register);
+        if !matches!(found, Value::Number(_)) {
+            return Err(Reason::argument(helper, register, expected, found));
         }
     }
     Ok(())
@@ -120,9 +120,86 @@ fn constant_string<'a>(state: &State, facts: &Facts<'a>, register: Reg) -> Optio
     let Target::MapValue { map } = pointer.target else {
         return None;
     };
-    let def = facts.maps.get(map as usize).filter(|def| def.access == MapAccess::ReadOnly)?;
     let length = number(state, Reg::new(register.index() as u8 + 1)?).ok()?.as_constant()?;
     let (start, end) = pointer.reach(0);
     let start = usize::try_from(start).ok().filter(|_| start == end)?;
-    def.initial?.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+    facts.constant_value(map)?.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::ProgramKind;
+    use crate::insn::Size;
+    use crate::maps::MapKind;
+    use crate::verifier::value::{Pointer, Scalar};
+
+    const READ_ONLY: MapDef<'_> = MapDef {
+        value_size: 8,
+        access: MapAccess::ReadOnly,
+        initial: Some(b"%d\0\0\0\0\0\0"),
+        ..MapDef::VACANT
+    };
+
+    fn decide(state: &State, def: MapDef<'_>, id: u32) -> Result<(), Reason> {
+        let facts = Facts { kind: ProgramKind::Syscall, maps: &[def] };
+        check(state, &facts, helpers::helper(id).unwrap())
+    }
+
+    /// r1 at eight written bytes of stack, r2 their number.
+    fn string_on_stack() -> State {
+        let mut state = State::EMPTY;
+        let string = Pointer { fixed: -8, ..Pointer::to(Target::Stack { frame: 0 }) };
+        state.write(StackSpan::of(&string, 0, 8).unwrap(), Size::DW, Value::NUMBER);
+        set(&mut state, 1, Value::Pointer(string));
+        set(&mut state, 2, number_of(8));
+        state
+    }
+
+    fn set(state: &mut State, register: u8, value: Value) {
+        state.set(Reg::new(register).unwrap(), value);
+    }
+
+    fn number_of(number: u64) -> Value {
+        Value::Number(Scalar::constant(number))
+    }
+
+    #[test]
+    fn a_string_that_is_not_known_prints_nothing_but_written_numbers() {
+        let mut state = string_on_stack();
+        assert!(decide(&state, READ_ONLY, helpers::TRACE_PRINTK).is_err());
+        (3..6).for_each(|register| set(&mut state, register, Value::NUMBER));
+        assert_eq!(decide(&state, READ_ONLY, helpers::TRACE_PRINTK), Ok(()));
+        set(&mut state, 5, Value::Pointer(Pointer::to(Target::Context)));
+        assert!(decide(&state, READ_ONLY, helpers::TRACE_PRINTK).is_err());
+    }
+
+    #[test]
+    fn a_string_is_known_in_the_one_value_of_a_read_only_array() {
+        let mut state = string_on_stack();
+        set(&mut state, 1, Value::Pointer(Pointer::to(Target::MapValue { map: 0 })));
+        set(&mut state, 3, Value::NUMBER);
+        assert_eq!(decide(&state, READ_ONLY, helpers::TRACE_PRINTK), Ok(()));
+        for def in [
+            MapDef { max_entries: 2, ..READ_ONLY },
+            MapDef { kind: MapKind::Hash, ..READ_ONLY },
+            MapDef { access: MapAccess::ReadWrite, ..READ_ONLY },
+        ] {
+            assert!(decide(&state, def, helpers::TRACE_PRINTK).is_err(), "{def:?}");
+        }
+    }
+
+    #[test]
+    fn helpers_change_no_map_that_programs_only_read() {
+        let mut state = string_on_stack();
+        let key = state.get(Reg::R1);
+        set(&mut state, 1, Value::Pointer(Pointer::to(Target::Map { map: 0 })));
+        (2..4).for_each(|register| set(&mut state, register, key));
+        set(&mut state, 4, number_of(0));
+        for name in ["map_update_elem", "map_delete_elem"] {
+            let id = (1..4).find(|&id| helpers::helper(id).unwrap().name == name).unwrap();
+            assert_eq!(decide(&state, READ_ONLY, id), Err(Reason::ReadOnly(Reg::R1)), "{name}");
+            assert_eq!(decide(&state, MapDef { access: MapAccess::ReadWrite, ..READ_ONLY }, id), Ok(()));
+        }
+    }
 }
