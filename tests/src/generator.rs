@@ -40,7 +40,7 @@ impl Sample {
     }
 }
 
-/// What read-only data the programs have: constants, and format strings at [`FORMATS`].
+/// What read-only data the programs have: constants, and format strings.
 pub const READ_ONLY: &[u8; 64] = b"\x01\0\0\0\xff\xff\xff\xff\x07\0\0\0\0\0\0\x80n=%d m=%llx\n\0plain\n\0\0%u %p %c\0%d%%%5x\n\0\0\0\0\0\0\0\0\0\0";
 /// Offset and length of each format string in [`READ_ONLY`].
 const FORMATS: [(i32, i32); 5] = [(16, 13), (29, 7), (37, 9), (46, 9), (16, 20)];
