@@ -151,15 +151,9 @@ fn packages(needs: &[Need], is_known: impl Fn(&str) -> bool) -> Vec<&'static str
 }
 
 fn install(missing: &[Need]) -> anyhow::Result<()> {
-    let is_known = |package: &&str| is_known_to_apt(package);
-    if !packages(missing, is_known_to_apt).iter().all(is_known) {
-        update()?;
-    }
-    if install_packages(missing).is_err() {
-        // Package lists that are too old name files the mirror no longer has.
-        update()?;
-        install_packages(missing)?;
-    }
+    // A machine's package lists are as old as its last update: they miss new packages, and name files that are gone.
+    update()?;
+    install_packages(missing)?;
     let still: Vec<_> = self::missing(missing);
     if still.is_empty() {
         return Ok(());
