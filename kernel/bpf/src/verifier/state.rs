@@ -1,57 +1,86 @@
-//! The abstract state at an instruction: registers, and the stack of every frame by 8-byte slots.
+//! The abstract state at an instruction: registers, the stack of every frame, references, trips of loops.
 
-use super::value::{Pointer, Scalar, Target, Value};
+mod slot;
+
+pub use slot::{Part, SLOTS, Slot, StackSpan};
+
+use super::tie::{MAX_LOOPS, Tie, Trips};
+use super::value::{Pointer, Target, Value};
 use crate::insn::{Reg, Size};
-use crate::interpreter::{FRAME_BYTES, MAX_FRAMES};
+use crate::interpreter::MAX_FRAMES;
 
-/// Slots of a frame.
-pub const SLOTS: usize = FRAME_BYTES / 8;
 /// Registers kept here: r0 to r9. r10 is always the top of the current frame.
 pub const REGISTERS: usize = Reg::COUNT - 1;
+/// The registers a call may save: r1 to r9.
+pub const SAVED: usize = 9;
 /// The registers a callee keeps: r6 to r9.
 const KEPT: core::ops::Range<usize> = 6..10;
+/// Most references held at once.
+pub const MAX_REFERENCES: usize = 4;
 
-/// Eight bytes of stack.
+/// What a register or slot holds, and how it moves along with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot {
-    /// The bytes that were written, lowest address in bit 0.
-    pub written: u8,
-    /// What was stored by one aligned 8-byte store, if it is still whole; else [`Value::Uninitialised`].
+pub struct Held {
+    /// What it is.
     pub value: Value,
+    /// What ties it to others.
+    pub tie: Tie,
 }
 
-impl Slot {
-    const EMPTY: Self = Self { written: 0, value: Value::Uninitialised };
+impl Held {
+    /// Nothing.
+    pub const NOTHING: Self = Self::new(Value::Uninitialised);
 
-    /// Whether everything that is safe with this slot is safe with `other`.
+    /// A value that is tied to no other.
     #[must_use]
-    pub fn covers(&self, other: &Self) -> bool {
-        if matches!(self.value, Value::Uninitialised) {
-            // Loose bytes are numbers; a spilled pointer is not.
-            let pointer = matches!(other.value, Value::Pointer(_));
-            return self.written == 0 || (!pointer && self.written & !other.written == 0);
-        }
-        self.value.covers(&other.value) && !matches!(other.value, Value::Uninitialised)
+    pub const fn new(value: Value) -> Self {
+        Self { value, tie: Tie::None }
     }
 }
 
 /// One frame.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// Lowest address first.
-    pub slots: [Slot; SLOTS],
-    /// r6 to r9 of the caller.
-    pub saved: [Value; 4],
+    /// Which slots say anything, lowest address in bit 0; the others are as if empty.
+    pub present: u64,
+    slots: [Slot; SLOTS],
+    /// r1 to r9 of the caller; r1 to r5 only of a call that comes back to itself.
+    pub saved: [Held; SAVED],
     /// Where the caller goes on.
     pub return_to: usize,
     /// The function, by its index in the graph.
     pub function: usize,
+    /// How it was entered.
+    pub entry: Entry,
 }
 
-impl Frame {
-    const fn new(function: usize) -> Self {
-        Self { slots: [Slot::EMPTY; SLOTS], saved: [Value::Uninitialised; 4], return_to: 0, function }
-    }
+/// How a frame was entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// By a call of the program.
+    Call,
+    /// By a helper that calls back: the end of the function comes back to the helper's call.
+    Callback,
+}
+
+/// Something a program must give back before it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Pointers with this identity are to it.
+    pub identity: u32,
+}
+
+/// A loop whose trips are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loop {
+    /// The checkpoint at its head.
+    pub head: u32,
+    /// Trips so far.
+    pub trips: Trips,
+}
+
+impl Loop {
+    const NONE: Self = Self { head: 0, trips: Trips::NONE };
 }
 
 /// The state before the instruction at `pc`.
@@ -64,49 +93,74 @@ pub struct State {
     /// Frames in use less one.
     pub depth: usize,
     /// r0 to r9.
-    pub registers: [Value; REGISTERS],
+    pub registers: [Held; REGISTERS],
     /// Those up to `depth` are in use.
     pub frames: [Frame; MAX_FRAMES],
+    /// Bytes the packet has at least.
+    pub packet_bytes: u32,
+    /// What must be given back; the first `reference_count` of them.
+    pub references: [Reference; MAX_REFERENCES],
+    /// How many.
+    pub reference_count: usize,
+    /// Loops whose trips are counted on this path.
+    pub loop_count: usize,
+    /// Those loops, the outermost first.
+    pub loops: [Loop; MAX_LOOPS],
 }
 
-/// Where an access lands on a stack: first byte, counted from the bottom of the frame, and number of bytes
-/// that may be touched.
-#[derive(Clone, Copy, Debug)]
-pub struct StackSpan {
-    /// Depth of the frame.
-    pub frame: usize,
-    /// First byte, 0..512.
-    pub start: usize,
-    /// Bytes that may be touched.
-    pub len: usize,
-    /// Whether they all are.
-    pub exact: bool,
-}
-
-impl StackSpan {
-    /// The span of `size` bytes at `pointer + offset`; `None` if it leaves the frame.
-    #[must_use]
-    pub fn of(pointer: &Pointer, offset: i64, size: u64) -> Option<Self> {
-        let Target::Stack { frame } = pointer.target else {
-            return None;
-        };
-        let (low, high) = pointer.reach(offset);
-        let end = high.checked_add_unsigned(size)?;
-        if low < -(FRAME_BYTES as i64) || end > 0 || low > high {
-            return None;
+impl Frame {
+    const fn new(function: usize) -> Self {
+        Self {
+            present: 0,
+            slots: [Slot::EMPTY; SLOTS],
+            saved: [Held::NOTHING; SAVED],
+            return_to: 0,
+            function,
+            entry: Entry::Call,
         }
-        let start = (low + FRAME_BYTES as i64) as usize;
-        Some(Self { frame: usize::from(frame), start, len: (end - low) as usize, exact: low == high })
     }
 
-    /// The slots it touches, each with the mask of its bytes.
-    pub fn slots(self) -> impl Iterator<Item = (usize, u8)> {
-        let end = self.start + self.len;
-        (self.start / 8..end.div_ceil(8)).map(move |slot| {
-            let first = self.start.max(slot * 8) - slot * 8;
-            let last = end.min(slot * 8 + 8) - slot * 8;
-            (slot, ((1u16 << last) - (1u16 << first)) as u8)
-        })
+    /// Slot `index`.
+    #[must_use]
+    pub const fn slot(&self, index: usize) -> Slot {
+        if self.present >> index & 1 == 0 { Slot::EMPTY } else { self.slots[index] }
+    }
+
+    /// Replaces slot `index`.
+    pub fn set_slot(&mut self, index: usize, slot: Slot) {
+        if slot.is_empty() {
+            self.present &= !(1 << index);
+        } else {
+            self.present |= 1 << index;
+            self.slots[index] = slot;
+        }
+    }
+
+    /// The slots that say anything, with their indices.
+    pub fn present_slots(&self) -> impl Iterator<Item = (usize, &Slot)> + Clone {
+        Bits(self.present).map(|index| (index, &self.slots[index]))
+    }
+
+    fn copy_from(&mut self, other: &Self) {
+        (self.present, self.saved) = (other.present, other.saved);
+        (self.return_to, self.function, self.entry) = (other.return_to, other.function, other.entry);
+        for index in Bits(other.present) {
+            self.slots[index] = other.slots[index];
+        }
+    }
+}
+
+/// The places of the ones in a word.
+#[derive(Clone)]
+struct Bits(u64);
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let place = self.0.trailing_zeros() as usize;
+        self.0 &= self.0.wrapping_sub(1);
+        (place < SLOTS).then_some(place)
     }
 }
 
@@ -116,69 +170,99 @@ impl State {
         pc: 0,
         executed: 0,
         depth: 0,
-        registers: [Value::Uninitialised; REGISTERS],
+        registers: [Held::NOTHING; REGISTERS],
         frames: [const { Frame::new(0) }; MAX_FRAMES],
+        packet_bytes: 0,
+        references: [Reference { identity: 0 }; MAX_REFERENCES],
+        reference_count: 0,
+        loop_count: 0,
+        loops: [Loop::NONE; MAX_LOOPS],
     };
 
-    /// Becomes `other`; only frames in use are copied.
+    /// Becomes `other`; only what is in use is copied.
     pub fn copy_from(&mut self, other: &Self) {
         (self.pc, self.executed, self.depth) = (other.pc, other.executed, other.depth);
         self.registers = other.registers;
-        self.frames[..=other.depth].clone_from_slice(&other.frames[..=other.depth]);
+        self.packet_bytes = other.packet_bytes;
+        (self.loops, self.loop_count) = (other.loops, other.loop_count);
+        (self.references, self.reference_count) = (other.references, other.reference_count);
+        for (frame, other) in self.frames.iter_mut().zip(&other.frames[..=other.depth]) {
+            frame.copy_from(other);
+        }
     }
 
-    /// Slots of the frames in use.
+    /// Slots that say anything, over the frames in use.
     #[must_use]
-    pub const fn slots(&self) -> usize {
-        (self.depth + 1) * SLOTS
+    pub fn slots(&self) -> usize {
+        self.frames[..=self.depth].iter().map(|frame| 8 + frame.present.count_ones() as usize).sum()
     }
 
     /// What `register` holds.
     #[must_use]
     pub fn get(&self, register: Reg) -> Value {
+        self.held(register).value
+    }
+
+    /// What `register` holds, and what ties it.
+    #[must_use]
+    pub fn held(&self, register: Reg) -> Held {
         match self.registers.get(register.index()) {
-            Some(value) => *value,
-            None => Value::Pointer(Pointer::to(Target::Stack { frame: self.depth as u8 })),
+            Some(held) => *held,
+            None => Held::new(Value::Pointer(Pointer::to(Target::Stack { frame: self.depth as u8 }))),
         }
     }
 
-    /// Writes `register`; r10 is never written, which decoding has made sure of.
+    /// Writes `register` with what is tied to nothing; r10 is never written, which decoding has made sure of.
     pub fn set(&mut self, register: Reg, value: Value) {
+        self.set_held(register, Held::new(value));
+    }
+
+    /// Writes `register`.
+    pub fn set_held(&mut self, register: Reg, held: Held) {
         if let Some(place) = self.registers.get_mut(register.index()) {
-            *place = value;
+            *place = held;
+        }
+    }
+
+    /// Changes everything held, in registers and slots.
+    pub fn for_each(&mut self, mut change: impl FnMut(&mut Held)) {
+        self.registers.iter_mut().for_each(&mut change);
+        for frame in &mut self.frames[..=self.depth] {
+            frame.saved.iter_mut().for_each(&mut change);
+            for index in Bits(frame.present) {
+                change(&mut frame.slots[index].held);
+            }
         }
     }
 
     /// Changes every pointer in registers and slots.
     pub fn for_each_pointer(&mut self, mut change: impl FnMut(&mut Value, Pointer)) {
-        let depth = self.depth;
-        let frames = self.frames[..=depth].iter_mut();
-        let kept = frames.flat_map(|frame| {
-            frame.saved.iter_mut().chain(frame.slots.iter_mut().map(|slot| &mut slot.value))
-        });
-        for value in self.registers.iter_mut().chain(kept) {
-            if let Value::Pointer(pointer) = *value {
-                change(value, pointer);
+        self.for_each(|held| {
+            if let Value::Pointer(pointer) = held.value {
+                change(&mut held.value, pointer);
             }
-        }
+        });
     }
 
     /// Forgets what a callee may have used: r1 to r5.
     pub fn clobber_arguments(&mut self) {
-        self.registers[1..KEPT.start].fill(Value::Uninitialised);
+        self.registers[1..KEPT.start].fill(Held::NOTHING);
     }
 
     /// Enters `function`, to go on at `return_to` afterwards; false if there is no frame left.
     #[must_use]
-    pub fn enter(&mut self, function: usize, return_to: usize) -> bool {
+    pub fn enter(&mut self, function: usize, return_to: usize, entry: Entry) -> bool {
         let Some(frame) = self.frames.get_mut(self.depth + 1) else {
             return false;
         };
-        *frame = Frame::new(function);
-        frame.saved.copy_from_slice(&self.registers[KEPT]);
-        frame.return_to = return_to;
-        self.registers[0] = Value::Uninitialised;
-        self.registers[KEPT].fill(Value::Uninitialised);
+        frame.present = 0;
+        (frame.function, frame.return_to, frame.entry) = (function, return_to, entry);
+        frame.saved.copy_from_slice(&self.registers[1..]);
+        if entry == Entry::Call {
+            frame.saved[..KEPT.start - 1].fill(Held::NOTHING);
+        }
+        self.registers[0] = Held::NOTHING;
+        self.registers[KEPT].fill(Held::NOTHING);
         self.depth += 1;
         true
     }
@@ -189,9 +273,11 @@ impl State {
             return None;
         }
         let frame = &self.frames[self.depth];
-        let return_to = frame.return_to;
-        self.registers[KEPT].copy_from_slice(&frame.saved);
-        self.clobber_arguments();
+        let (return_to, entry) = (frame.return_to, frame.entry);
+        self.registers[1..].copy_from_slice(&frame.saved);
+        if entry == Entry::Callback {
+            self.registers[0] = Held::NOTHING;
+        }
         let gone = self.depth as u8;
         self.depth -= 1;
         self.forget_frame(gone);
@@ -200,135 +286,80 @@ impl State {
 
     /// Pointers into a frame that is gone die with it.
     fn forget_frame(&mut self, gone: u8) {
-        let dead = |value: &Value| matches!(value, Value::Pointer(Pointer { target: Target::Stack { frame }, .. }) if *frame == gone);
+        let is_dead = |value: Value| matches!(value, Value::Pointer(Pointer { target: Target::Stack { frame }, .. }) if frame == gone);
+        let dead = |held: &&mut Held| is_dead(held.value);
         let frames = &mut self.frames[..=self.depth];
         let saved = frames.iter_mut().flat_map(|frame| &mut frame.saved);
-        for value in self.registers.iter_mut().chain(saved).filter(|value| dead(value)) {
-            *value = Value::Uninitialised;
-        }
-        for slot in frames.iter_mut().flat_map(|frame| &mut frame.slots).filter(|slot| dead(&slot.value)) {
-            *slot = Slot::EMPTY;
+        self.registers.iter_mut().chain(saved).filter(dead).for_each(|held| *held = Held::NOTHING);
+        for frame in frames {
+            for index in Bits(frame.present) {
+                if is_dead(frame.slots[index].held.value) {
+                    frame.set_slot(index, Slot::EMPTY);
+                }
+            }
         }
     }
 
-    /// Stores `value` of `size` bytes in `span`.
-    pub fn write(&mut self, span: StackSpan, size: Size, value: Value) {
+    /// Stores `held` of `size` bytes in `span`.
+    pub fn write(&mut self, span: StackSpan, size: Size, held: Held) {
+        let frame = &mut self.frames[span.frame];
         for (index, mask) in span.slots() {
-            let slot = &mut self.frames[span.frame].slots[index];
-            if span.exact && size == Size::DW && mask == 0xff {
-                // A number nothing is known of is eight loose bytes: one spelling for one thing.
-                let value = if value == Value::NUMBER { Value::Uninitialised } else { value };
-                *slot = Slot { written: 0xff, value };
+            let mut slot = frame.slot(index);
+            if span.exact {
+                slot.store(span.start % 8, mask, size, held);
             } else {
-                let loose = loose_bytes(slot);
-                *slot = Slot { written: if span.exact { loose | mask } else { loose }, ..Slot::EMPTY };
+                slot.blur(mask);
             }
+            frame.set_slot(index, slot);
         }
     }
 
-    /// What a load of `size` bytes from `span` yields; `None` if a byte was not written or is part of a pointer.
+    /// What a load of `size` bytes from `span` yields; `None` if it is part of a pointer.
     #[must_use]
-    pub fn read(&self, span: StackSpan, size: Size) -> Option<Value> {
-        let slots = &self.frames[span.frame].slots;
-        if span.exact && size == Size::DW && span.start.is_multiple_of(8) {
-            let slot = slots[span.start / 8];
-            match slot.value {
-                Value::Uninitialised => {}
-                value => return Some(value),
-            }
+    pub fn read(&self, span: StackSpan, size: Size) -> Option<Held> {
+        let frame = &self.frames[span.frame];
+        if span.exact && span.start % 8 + size.bytes() <= 8 {
+            return frame.slot(span.start / 8).load(span.start % 8, size);
         }
-        if !self.readable(span) {
-            return None;
-        }
-        let first = slots[span.start / 8];
-        match first.value {
-            Value::Number(number) if span.exact && span.start.is_multiple_of(8) => {
-                Some(Value::Number(number.truncated(size)))
-            }
-            _ => Some(Value::Number(Scalar::of_size(size))),
-        }
+        (!self.holds_pointer(span)).then(|| Held::new(Value::of_size(size)))
     }
 
-    /// Whether every byte of `span` is a written number.
+    /// Whether every byte of `span` was written.
     #[must_use]
-    pub fn readable(&self, span: StackSpan) -> bool {
-        span.slots().all(|(index, mask)| loose_bytes(&self.frames[span.frame].slots[index]) & mask == mask)
+    pub fn is_written(&self, span: StackSpan) -> bool {
+        span.slots().all(|(index, mask)| self.frames[span.frame].slot(index).written & mask == mask)
     }
 
     /// Whether `span` touches a spilled pointer.
     #[must_use]
     pub fn holds_pointer(&self, span: StackSpan) -> bool {
-        span.slots().any(|(index, _)| matches!(self.frames[span.frame].slots[index].value, Value::Pointer(_)))
+        span.slots().any(|(index, _)| self.frames[span.frame].slot(index).holds_pointer())
     }
-}
 
-/// The bytes of a slot that may be read as numbers.
-const fn loose_bytes(slot: &Slot) -> u8 {
-    match slot.value {
-        Value::Pointer(_) => 0,
-        _ => slot.written,
+    /// The loop at `level` and those inside it are left: their trips say nothing any more.
+    pub fn leave_loops(&mut self, level: usize) {
+        if self.loop_count > level {
+            self.loop_count = level;
+            self.for_each(|held| held.tie = held.tie.outside(level));
+        }
+    }
+
+    /// The path has come around the loop at `level` once more.
+    pub fn come_around(&mut self, level: usize) {
+        let Trips { least, most } = &mut self.loops[level].trips;
+        (*least, *most) = (least.saturating_add(1), most.saturating_add(1));
+        self.for_each(|held| {
+            if let Tie::Trips { level: own, low, high } = &mut held.tie
+                && usize::from(*own) == level
+            {
+                (*low, *high) = (low.one_trip_later(), high.one_trip_later());
+                if !low.is_near() || !high.is_near() {
+                    held.tie = Tie::None;
+                }
+            }
+        });
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn span(start: usize, len: usize) -> StackSpan {
-        StackSpan { frame: 0, start, len, exact: true }
-    }
-
-    fn state() -> State {
-        State::EMPTY
-    }
-
-    #[test]
-    fn a_spill_keeps_its_value_until_a_byte_of_it_is_overwritten() {
-        let mut state = state();
-        let pointer = Value::Pointer(Pointer::to(Target::Context));
-        state.write(span(16, 8), Size::DW, pointer);
-        assert_eq!(state.read(span(16, 8), Size::DW), Some(pointer));
-        assert_eq!(state.read(span(16, 4), Size::W), None);
-        state.write(span(20, 1), Size::B, Value::NUMBER);
-        assert_eq!(state.read(span(16, 8), Size::DW), None);
-        assert_eq!(state.read(span(20, 1), Size::B), Some(Value::Number(Scalar::of_size(Size::B))));
-    }
-
-    #[test]
-    fn bytes_are_readable_once_they_are_all_written() {
-        let mut state = state();
-        state.write(span(0, 4), Size::W, Value::NUMBER);
-        assert_eq!(state.read(span(0, 8), Size::DW), None);
-        state.write(span(4, 4), Size::W, Value::NUMBER);
-        assert_eq!(state.read(span(0, 8), Size::DW), Some(Value::NUMBER));
-    }
-
-    #[test]
-    fn a_store_somewhere_in_a_range_initialises_nothing_and_keeps_what_was() {
-        let mut state = state();
-        state.write(span(0, 8), Size::DW, Value::Number(Scalar::constant(7)));
-        state.write(StackSpan { exact: false, ..span(0, 24) }, Size::B, Value::NUMBER);
-        assert_eq!(state.read(span(0, 8), Size::DW), Some(Value::NUMBER));
-        assert_eq!(state.read(span(8, 8), Size::DW), None);
-    }
-
-    #[test]
-    fn a_pointer_into_a_frame_that_is_gone_is_dead() {
-        let mut state = state();
-        assert!(state.enter(1, 5));
-        let own = Value::Pointer(Pointer::to(Target::Stack { frame: 1 }));
-        state.write(span(0, 8), Size::DW, own);
-        state.set(Reg::R0, own);
-        assert_eq!(state.leave(), Some(5));
-        assert_eq!(state.get(Reg::R0), Value::Uninitialised);
-        assert_eq!(state.read(span(0, 8), Size::DW), None);
-        assert_eq!(state.read(span(0, 1), Size::B), None);
-        assert_eq!(state.leave(), None);
-    }
-
-    #[test]
-    fn frames_run_out() {
-        let mut state = state();
-        assert_eq!((0..).take_while(|_| state.enter(0, 0)).count(), MAX_FRAMES - 1);
-    }
-}
+mod tests;

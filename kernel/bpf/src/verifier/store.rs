@@ -1,10 +1,10 @@
-//! States in memory: a fixed workspace of words, states waiting to be explored growing down from its end and
-//! states already seen growing up from its start.
-//!
-//! A state is encoded sparsely: registers, and of the stack only slots that were written. The encoding is
-//! canonical, so equal states are equal words.
+//! States as words. A state is encoded sparsely: registers, and of the stack only slots that say something.
+//! The encoding is canonical, so equal states are equal words.
 
-use super::state::{REGISTERS, SLOTS, Slot, State};
+use super::cover::{Cover, Own};
+use super::graph::Graph;
+use super::state::{Entry, Frame, Held, Loop, Part, Reference, Slot, State};
+use super::tie::{Line, MAX_LOOPS, Tie, Trips};
 use super::value::{Pointer, Scalar, Target, Tnum, Value};
 
 /// Appends words; `None` when there is no room.
@@ -25,53 +25,82 @@ impl<'w> Writer<'w> {
         Some(())
     }
 
-    /// Encodes `state`; registers of the current function that are not in the mask `live` are left out.
-    /// Returns the number of words.
-    pub fn state(mut self, state: &State, live: u16) -> Option<usize> {
-        self.word(state.depth as u64)?;
-        for (index, value) in state.registers.iter().enumerate() {
-            let kept = if live >> index & 1 == 0 { &Value::Uninitialised } else { value };
-            self.value(kept)?;
+    /// Encodes `state`, less what `graph` knows not to matter. Returns the number of words.
+    pub fn state(mut self, state: &State, graph: Option<&Graph<'_>>) -> Option<usize> {
+        let live = |pc: usize| graph.map_or(u16::MAX, |graph| graph.live(pc));
+        let counts = (state.depth | state.loop_count << 8 | state.reference_count << 16) as u64;
+        self.word(counts | u64::from(state.packet_bytes) << 32)?;
+        for Reference { identity } in &state.references[..state.reference_count] {
+            self.word(u64::from(*identity))?;
         }
+        for Loop { head, trips } in &state.loops[..state.loop_count] {
+            self.word(u64::from(*head))?;
+            self.word(u64::from(trips.least) | u64::from(trips.most) << 32)?;
+        }
+        self.registers(&state.registers, live(state.pc))?;
         for frame in &state.frames[..=state.depth] {
-            self.word((frame.function as u64) << 32 | frame.return_to as u64)?;
-            frame.saved.iter().try_for_each(|value| self.value(value))?;
-            let written = |slot: &Slot| slot.written != 0;
-            let present = frame.slots.iter().enumerate().filter(|(_, slot)| written(slot));
-            self.word(present.clone().fold(0, |bits, (index, _)| bits | 1 << index))?;
-            for (_, slot) in present {
-                self.word(u64::from(slot.written))?;
-                self.value(&slot.value)?;
-            }
+            let entry = match frame.entry {
+                Entry::Call => 0,
+                Entry::Callback => 1 << 63,
+            };
+            self.word(entry | (frame.function as u64) << 32 | frame.return_to as u64)?;
+            self.registers(&frame.saved, live(frame.return_to) >> 1)?;
+            self.word(frame.present)?;
+            frame.present_slots().try_for_each(|(_, slot)| self.slot(slot))?;
         }
         Some(self.len)
     }
 
-    fn value(&mut self, value: &Value) -> Option<()> {
-        match value {
-            Value::Uninitialised => self.word(UNINITIALISED),
-            Value::Number(number) => self.number(number),
+    fn registers(&mut self, registers: &[Held], live: u16) -> Option<()> {
+        registers.iter().enumerate().try_for_each(|(index, held)| {
+            self.held(if live >> index & 1 == 0 { &Held::NOTHING } else { held })
+        })
+    }
+
+    fn slot(&mut self, slot: &Slot) -> Option<()> {
+        self.word(u64::from(slot.written) | u64::from(slot.zero) << 8 | (slot.part as u64) << 16)?;
+        if slot.part == Part::Nothing { Some(()) } else { self.held(&slot.held) }
+    }
+
+    fn held(&mut self, held: &Held) -> Option<()> {
+        let tie = match held.tie {
+            Tie::None => 0,
+            Tie::Same { .. } => SAME,
+            Tie::Trips { level, .. } => TRIPS | u64::from(level) << LEVEL_SHIFT,
+        };
+        match &held.value {
+            Value::Uninitialised => self.word(UNINITIALISED)?,
+            Value::Number(number) => self.number(number, tie)?,
             Value::Pointer(pointer) => {
                 let (kind, parameter) = encode_target(pointer.target);
                 self.word(POINTER | kind << 8 | u64::from(parameter) << 32)?;
                 self.word(pointer.fixed as u64)?;
                 self.word(u64::from(pointer.identity) << 32 | u64::from(pointer.proven))?;
-                self.number(&pointer.variable)
+                self.number(&pointer.variable, tie)?;
+            }
+        }
+        match held.tie {
+            Tie::None => Some(()),
+            Tie::Same { id, delta } => self.all([id.into(), delta as u64]),
+            Tie::Trips { low, high, .. } => {
+                self.all([low.slope, low.start, high.slope, high.start].map(|word| word as u64))
             }
         }
     }
 
-    fn number(&mut self, number: &Scalar) -> Option<()> {
+    fn number(&mut self, number: &Scalar, tie: u64) -> Option<()> {
         if *number == Scalar::UNKNOWN {
-            return self.word(UNKNOWN);
+            return self.word(UNKNOWN | tie);
         }
         if let Some(value) = number.as_constant() {
-            self.word(CONSTANT)?;
-            return self.word(value);
+            return self.all([CONSTANT | tie, value]);
         }
         let Scalar { bits: Tnum { value, mask }, umin, umax, smin, smax } = *number;
-        self.word(NUMBER)?;
-        [value, mask, umin, umax, smin as u64, smax as u64].into_iter().try_for_each(|word| self.word(word))
+        self.all([NUMBER | tie, value, mask, umin, umax, smin as u64, smax as u64])
+    }
+
+    fn all<const N: usize>(&mut self, words: [u64; N]) -> Option<()> {
+        words.into_iter().try_for_each(|word| self.word(word))
     }
 }
 
@@ -80,6 +109,10 @@ const UNKNOWN: u64 = 1;
 const CONSTANT: u64 = 2;
 const NUMBER: u64 = 3;
 const POINTER: u64 = 4;
+const SAME: u64 = 1 << 16;
+const TRIPS: u64 = 2 << 16;
+const TIE: u64 = 3 << 16;
+const LEVEL_SHIFT: u32 = 24;
 
 const fn encode_target(target: Target) -> (u64, u32) {
     match target {
@@ -91,6 +124,9 @@ const fn encode_target(target: Target) -> (u64, u32) {
         Target::Map { map } => (5, map),
         Target::MapValue { map } => (6, map),
         Target::MapValueOrNull { map } => (7, map),
+        Target::Allocated { size } => (8, size),
+        Target::AllocatedOrNull { size } => (9, size),
+        Target::Function { entry } => (10, entry),
     }
 }
 
@@ -103,7 +139,10 @@ const fn decode_target(kind: u64, parameter: u32) -> Target {
         4 => Target::PacketEnd,
         5 => Target::Map { map: parameter },
         6 => Target::MapValue { map: parameter },
-        _ => Target::MapValueOrNull { map: parameter },
+        7 => Target::MapValueOrNull { map: parameter },
+        8 => Target::Allocated { size: parameter },
+        9 => Target::AllocatedOrNull { size: parameter },
+        _ => Target::Function { entry: parameter },
     }
 }
 
@@ -128,10 +167,10 @@ impl<'w> Reader<'w> {
         self.words.next().copied().unwrap_or_default()
     }
 
-    fn value(&mut self) -> Value {
+    fn held(&mut self) -> Held {
         let header = self.word();
         match header & 0xff {
-            UNINITIALISED => Value::Uninitialised,
+            UNINITIALISED => Held::NOTHING,
             POINTER => {
                 let target = decode_target(header >> 8 & 0xff, (header >> 32) as u32);
                 let fixed = self.word() as i64;
@@ -139,14 +178,27 @@ impl<'w> Reader<'w> {
                 let header = self.word();
                 let variable = self.number(header);
                 let (identity, proven) = ((marks >> 32) as u32, marks as u32);
-                Value::Pointer(Pointer { target, fixed, variable, identity, proven })
+                let tie = self.tie(header);
+                Held { value: Value::Pointer(Pointer { target, fixed, variable, identity, proven }), tie }
             }
-            kind => Value::Number(self.number(kind)),
+            _ => Held { value: Value::Number(self.number(header)), tie: self.tie(header) },
         }
     }
 
-    fn number(&mut self, kind: u64) -> Scalar {
-        match kind {
+    fn tie(&mut self, header: u64) -> Tie {
+        match header & TIE {
+            0 => Tie::None,
+            SAME => Tie::Same { id: self.word() as u32, delta: self.word() as i64 },
+            _ => {
+                let level = (header >> LEVEL_SHIFT) as u8;
+                let mut line = || Line { slope: self.word() as i64, start: self.word() as i64 };
+                Tie::Trips { level, low: line(), high: line() }
+            }
+        }
+    }
+
+    fn number(&mut self, header: u64) -> Scalar {
+        match header & 0xff {
             UNKNOWN => Scalar::UNKNOWN,
             CONSTANT => Scalar::constant(self.word()),
             _ => {
@@ -158,89 +210,91 @@ impl<'w> Reader<'w> {
         }
     }
 
+    fn slot(&mut self) -> Slot {
+        let marks = self.word();
+        let part = match marks >> 16 {
+            0 => Part::Nothing,
+            1 => Part::Whole,
+            2 => Part::Low,
+            _ => Part::High,
+        };
+        let held = if part == Part::Nothing { Held::NOTHING } else { self.held() };
+        Slot { written: marks as u8, zero: (marks >> 8) as u8, part, held }
+    }
+
+    fn frame(&mut self, frame: &mut Frame) {
+        let place = self.word();
+        frame.entry = if place >> 63 == 0 { Entry::Call } else { Entry::Callback };
+        (frame.function, frame.return_to) = ((place >> 32) as usize & 0xff, place as u32 as usize);
+        frame.saved = core::array::from_fn(|_| self.held());
+        frame.present = self.word();
+    }
+
+    fn loops(&mut self, count: usize) -> [Loop; MAX_LOOPS] {
+        let mut loops = State::EMPTY.loops;
+        for place in &mut loops[..count] {
+            let (head, trips) = (self.word() as u32, self.word());
+            *place = Loop { head, trips: Trips { least: trips as u32, most: (trips >> 32) as u32 } };
+        }
+        loops
+    }
+
     /// Overwrites `state` but for its `pc` and `executed`.
     pub fn restore(mut self, state: &mut State) {
-        state.depth = self.word() as usize;
-        state.registers = core::array::from_fn::<_, REGISTERS, _>(|_| self.value());
+        let counts = self.word();
+        (state.depth, state.loop_count) = (counts as usize & 0xff, (counts >> 8) as usize & 0xff);
+        state.reference_count = (counts >> 16) as usize & 0xff;
+        state.packet_bytes = (counts >> 32) as u32;
+        for place in &mut state.references[..state.reference_count] {
+            *place = Reference { identity: self.word() as u32 };
+        }
+        state.loops = self.loops(state.loop_count);
+        state.registers = core::array::from_fn(|_| self.held());
         for frame in &mut state.frames[..=state.depth] {
-            let place = self.word();
-            (frame.function, frame.return_to) = ((place >> 32) as usize, place as u32 as usize);
-            frame.saved = core::array::from_fn(|_| self.value());
-            let present = self.word();
-            for index in 0..SLOTS {
-                frame.slots[index] = if present >> index & 1 == 0 {
-                    Slot { written: 0, value: Value::Uninitialised }
-                } else {
-                    Slot { written: self.word() as u8, value: self.value() }
-                };
+            self.frame(frame);
+            let present = frame.present;
+            for index in (0..64).filter(|index| present >> index & 1 != 0) {
+                frame.set_slot(index, self.slot());
             }
         }
     }
 
     /// Whether everything that is safe from the encoded state is safe from `state`.
-    pub fn covers(&mut self, state: &State) -> bool {
-        self.word() as usize == state.depth
-            && state.registers.iter().all(|value| self.value().covers(value))
-            && state.frames[..=state.depth].iter().all(|frame| {
-                self.word() == (frame.function as u64) << 32 | frame.return_to as u64
-                    && frame.saved.iter().all(|value| self.value().covers(value))
-                    && self.covers_slots(&frame.slots)
-            })
+    pub fn covers(&mut self, state: &State, cover: &mut Cover<'_>, own: Own) -> bool {
+        let counts = self.word();
+        let loop_count = (counts >> 8) as usize & 0xff;
+        if counts as usize & 0xff != state.depth
+            || (counts >> 16) as usize & 0xff != state.reference_count
+            || (counts >> 32) as u32 > state.packet_bytes
+        {
+            return false;
+        }
+        let references = &state.references[..state.reference_count];
+        if !references.iter().all(|reference| self.word() as u32 == reference.identity) {
+            return false;
+        }
+        let loops = self.loops(loop_count);
+        cover.loops(&loops[..loop_count], own)
+            && state.registers.iter().all(|held| cover.held(&self.held(), held))
+            && (0..=state.depth).all(|depth| self.covers_frame(depth, state, cover))
     }
 
-    fn covers_slots(&mut self, slots: &[Slot; SLOTS]) -> bool {
+    fn covers_frame(&mut self, depth: usize, state: &State, cover: &mut Cover<'_>) -> bool {
+        let frame = &state.frames[depth];
+        let place = self.word();
+        let entry = if place >> 63 == 0 { Entry::Call } else { Entry::Callback };
+        if (entry, (place >> 32) as usize & 0xff, place as u32 as usize)
+            != (frame.entry, frame.function, frame.return_to)
+            || !frame.saved.iter().all(|held| cover.held(&self.held(), held))
+        {
+            return false;
+        }
         let present = self.word();
-        slots.iter().enumerate().filter(|(index, _)| present >> index & 1 != 0).all(|(_, slot)| {
-            let seen = Slot { written: self.word() as u8, value: self.value() };
-            seen.covers(slot)
-        })
+        (0..64)
+            .filter(|index| present >> index & 1 != 0)
+            .all(|index| cover.slot(depth, index, &self.slot()))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::insn::{Reg, Size};
-    use crate::verifier::state::StackSpan;
-
-    fn sample() -> State {
-        let mut state = State::EMPTY;
-        state.set(Reg::R1, Value::Pointer(Pointer::to(Target::Context)));
-        let pointer =
-            Pointer { fixed: -8, identity: 7, proven: 9, ..Pointer::to(Target::MapValue { map: 2 }) };
-        let pointer = Pointer { variable: Scalar::range(1, 5), ..pointer };
-        state.write(StackSpan { frame: 0, start: 8, len: 8, exact: true }, Size::DW, Value::Pointer(pointer));
-        assert!(state.enter(1, 9));
-        state.set(Reg::R0, Value::Number(Scalar::constant(5)));
-        state.write(StackSpan { frame: 1, start: 0, len: 4, exact: true }, Size::W, Value::NUMBER);
-        state
-    }
-
-    #[test]
-    fn a_restored_state_encodes_to_the_same_words() {
-        let (mut one, mut two) = ([0; 256], [0; 256]);
-        let len = Writer::new(&mut one).state(&sample(), u16::MAX).unwrap();
-        let mut restored = State::EMPTY;
-        Reader::new(&one[..len]).restore(&mut restored);
-        assert_eq!(Writer::new(&mut two).state(&restored, u16::MAX), Some(len));
-        assert_eq!(one, two);
-        assert!(Reader::new(&one[..len]).covers(&restored));
-    }
-
-    #[test]
-    fn a_state_covers_those_that_know_more() {
-        let mut words = [0; 256];
-        let len = Writer::new(&mut words).state(&sample(), u16::MAX).unwrap();
-        let mut other = sample();
-        other.set(Reg::R0, Value::Number(Scalar::constant(6)));
-        assert!(!Reader::new(&words[..len]).covers(&other));
-        let live = !1;
-        let len = Writer::new(&mut words).state(&sample(), live).unwrap();
-        assert!(Reader::new(&words[..len]).covers(&other));
-    }
-
-    #[test]
-    fn too_little_room_is_told() {
-        assert_eq!(Writer::new(&mut [0; 8]).state(&sample(), u16::MAX), None);
-    }
-}
+mod tests;

@@ -8,8 +8,8 @@ use super::value::{MAX_OFFSET, Pointer, Scalar, Target, Value, refine};
 use crate::context::FieldKind;
 use crate::insn::{AluOp, AtomicOp, Condition, Extend, Fetch, Immediate, Insn, Operand, Reg, Size, Width};
 
-/// The identity of a pointer that shares its unknown part with no other any more.
-const UNLINKED: u32 = u32::MAX;
+
+
 
 /// Executes an instruction that only goes on to the next.
 pub fn step(state: &mut State, insn: &Insn, facts: &Facts<'_>) {

@@ -8,6 +8,8 @@ mod tnum;
 
 use core::fmt;
 
+use crate::insn::Size;
+
 pub use branch::refine;
 pub use scalar::Scalar;
 pub use tnum::Tnum;
@@ -46,6 +48,21 @@ pub enum Target {
         /// Its index.
         map: u32,
     },
+    /// Memory a helper handed out, to be given back.
+    Allocated {
+        /// Bytes.
+        size: u32,
+    },
+    /// Memory a helper handed out, or null: not checked yet.
+    AllocatedOrNull {
+        /// Bytes.
+        size: u32,
+    },
+    /// A function of the program.
+    Function {
+        /// Its first slot.
+        entry: u32,
+    },
 }
 
 impl Target {
@@ -61,6 +78,9 @@ impl Target {
             Self::Map { .. } => "map handle",
             Self::MapValue { .. } => "map value pointer",
             Self::MapValueOrNull { .. } => "map value pointer that may be null",
+            Self::Allocated { .. } => "pointer to reserved memory",
+            Self::AllocatedOrNull { .. } => "pointer to reserved memory that may be null",
+            Self::Function { .. } => "function",
         }
     }
 }
@@ -80,6 +100,9 @@ pub struct Pointer {
     pub proven: u32,
 }
 
+/// The identity of a pointer that shares its unknown part with no other any more.
+pub const UNLINKED: u32 = u32::MAX;
+
 /// Offsets are kept this far from anything that could overflow.
 pub const MAX_OFFSET: i64 = 1 << 29;
 
@@ -94,16 +117,6 @@ impl Pointer {
     #[must_use]
     pub const fn reach(&self, offset: i64) -> (i64, i64) {
         (self.fixed + offset + self.variable.smin, self.fixed + offset + self.variable.smax)
-    }
-
-    /// Whether every pointer of `other` is one of these.
-    #[must_use]
-    pub fn covers(&self, other: &Self) -> bool {
-        self.target == other.target
-            && self.fixed == other.fixed
-            && self.identity == other.identity
-            && self.proven <= other.proven
-            && self.variable.covers(&other.variable)
     }
 }
 
@@ -122,15 +135,10 @@ impl Value {
     /// Every number.
     pub const NUMBER: Self = Self::Number(Scalar::UNKNOWN);
 
-    /// Whether everything that is safe with this value is safe with `other`.
+    /// Any number of `size` bytes.
     #[must_use]
-    pub fn covers(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Uninitialised, _) => true,
-            (Self::Number(this), Self::Number(other)) => this.covers(other),
-            (Self::Pointer(this), Self::Pointer(other)) => this.covers(other),
-            _ => false,
-        }
+    pub fn of_size(size: Size) -> Self {
+        Self::Number(Scalar::of_size(size))
     }
 
     /// What to call it in a message.

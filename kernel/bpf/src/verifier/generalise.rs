@@ -1,0 +1,237 @@
+//! A state that stands for two: the verifier's guess at what holds every time a path comes to an instruction.
+//! A guess need not be right. The explorer proves it, by finding that every path that comes back is covered,
+//! or takes it back.
+
+use super::Addresses;
+use super::cover::{Groups, aligned};
+use super::state::{Held, Loop, Part, Slot, State};
+use super::tie::{Line, Tie, Trips};
+use super::value::{MAX_OFFSET, Pointer, Scalar, Target, Tnum, Value};
+
+/// Identities of pointers that a guess made, by the place that holds one.
+const GUESSED: u32 = 1 << 31;
+
+/// How boldly values that differ are taken together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// Whether addresses are a secret.
+    pub addresses: Addresses,
+    /// The loop whose trips make the difference, if it is one.
+    pub level: Option<u8>,
+    /// Most trips around it.
+    pub most_trips: u32,
+    /// How often a guess here was wrong so far: the more, the less is claimed.
+    pub attempt: u32,
+}
+
+/// Attempts after which bounds that still move are no longer followed by trips, …
+const LINES: u32 = 4;
+/// … nor widened step by step.
+const STEPS: u32 = 8;
+
+/// Makes `guess` stand for `other` too; false if they have nothing in common. Registers not in `live` are
+/// forgotten. A pointer's unknown part may come to be another one.
+#[must_use]
+pub fn generalise(guess: &mut State, other: &State, live: u16, manner: Manner) -> bool {
+    let references = |state: &State| state.references;
+    if guess.depth != other.depth
+        || guess.reference_count != other.reference_count
+        || references(guess)[..guess.reference_count] != references(other)[..other.reference_count]
+    {
+        return false;
+    }
+    let frames = guess.frames.iter().zip(&other.frames).take(guess.depth + 1);
+    let same = |(one, two): (&super::state::Frame, &super::state::Frame)| {
+        (one.function, one.return_to, one.entry) == (two.function, two.return_to, two.entry)
+    };
+    if !frames.into_iter().all(same) {
+        return false;
+    }
+    guess.packet_bytes = guess.packet_bytes.min(other.packet_bytes);
+    let mut join = Join { manner, other, ties: Groups::NONE, place: 0 };
+    join.loops(guess);
+    for (index, held) in guess.registers.iter_mut().enumerate() {
+        *held = if live >> index & 1 == 0 { Held::NOTHING } else { join.held(held, &other.registers[index]) };
+    }
+    for (frame, other) in guess.frames[..=guess.depth].iter_mut().zip(&other.frames) {
+        for (held, other) in frame.saved.iter_mut().zip(&other.saved) {
+            *held = join.held(held, other);
+        }
+        let present = frame.present;
+        for index in (0..64).filter(|index| present >> index & 1 != 0) {
+            let slot = join.slot(&frame.slot(index), &other.slot(index));
+            frame.set_slot(index, slot);
+        }
+    }
+    true
+}
+
+struct Join<'s> {
+    manner: Manner,
+    other: &'s State,
+    ties: Groups,
+    /// Where the value is, for a name of its unknown part.
+    place: u32,
+}
+
+impl Join<'_> {
+    fn loops(&self, guess: &mut State) {
+        let outer = self.manner.level.map_or(guess.loop_count, usize::from);
+        let shared = guess.loop_count.min(self.other.loop_count).min(outer);
+        for level in 0..shared {
+            let (one, two) = (guess.loops[level].trips, self.other.loops[level].trips);
+            let trips = Trips { least: one.least.min(two.least), most: one.most.max(two.most) };
+            guess.loops[level] = Loop { trips, ..guess.loops[level] };
+        }
+        guess.leave_loops(shared.max(outer.min(guess.loop_count)));
+    }
+
+    fn slot(&mut self, one: &Slot, two: &Slot) -> Slot {
+        let mut slot = Slot { written: one.written & two.written, zero: one.zero & two.zero, ..Slot::EMPTY };
+        if one.part == Part::Nothing {
+            self.place += 1;
+            return slot;
+        }
+        let other = two.load(one.part.start(), one.part.size());
+        let held = other.map_or(Held::NOTHING, |other| self.held(&one.held, &other));
+        let whole = held.value != Value::of_size(one.part.size()) || held.tie != Tie::None;
+        if whole && held != Held::NOTHING {
+            (slot.part, slot.held) = (one.part, held);
+        } else if one.holds_pointer() || two.holds_pointer() {
+            slot.written &= !one.part.mask();
+        }
+        slot
+    }
+
+    fn held(&mut self, one: &Held, two: &Held) -> Held {
+        self.place += 1;
+        let any = match self.manner.addresses {
+            Addresses::Open => Held::new(Value::NUMBER),
+            Addresses::Secret => Held::NOTHING,
+        };
+        match (&one.value, &two.value) {
+            (Value::Uninitialised, _) | (_, Value::Uninitialised) => Held::NOTHING,
+            (Value::Number(first), Value::Number(second)) => {
+                let (number, tie) = self.number(first, one.tie, second, two.tie);
+                Held { value: Value::Number(number), tie }
+            }
+            (Value::Pointer(first), Value::Pointer(second)) if first.target == second.target => {
+                self.pointer(first, one.tie, second, two.tie)
+            }
+            _ => any,
+        }
+    }
+
+    fn pointer(&mut self, one: &Pointer, tie: Tie, two: &Pointer, other_tie: Tie) -> Held {
+        let unmoved = one.fixed == two.fixed && one.identity == two.identity && one.variable.covers(&two.variable);
+        if unmoved {
+            let (_, tie) = self.number(&one.variable, tie, &two.variable, other_tie);
+            let proven = one.proven.min(two.proven);
+            return Held { value: Value::Pointer(Pointer { proven, ..*one }), tie };
+        }
+        if matches!(one.target, Target::MapValueOrNull { .. } | Target::AllocatedOrNull { .. } | Target::Allocated { .. })
+        {
+            return Held::NOTHING;
+        }
+        let free = Pointer { variable: one.variable.join(&Scalar::UNKNOWN), ..*one };
+        let Some((second, other_tie, _)) = aligned(&free, two, other_tie) else {
+            return Held::NOTHING;
+        };
+        let (variable, tie) = self.number(&one.variable, tie, &second, other_tie);
+        let near = Scalar::signed_range(-MAX_OFFSET, MAX_OFFSET);
+        let variable = variable.meet(&near).unwrap_or(near);
+        let identity = match one.target {
+            Target::Packet if variable.as_constant() != Some(0) => GUESSED | self.place,
+            _ => 0,
+        };
+        Held { value: Value::Pointer(Pointer { variable, identity, proven: 0, ..*one }), tie }
+    }
+
+    fn number(&mut self, one: &Scalar, tie: Tie, two: &Scalar, other_tie: Tie) -> (Scalar, Tie) {
+        let tie = self.kept_tie(tie, two, other_tie);
+        match self.manner.level {
+            Some(level) if self.manner.attempt < LINES => {
+                if let Some(found) = self.over_trips(level, one, tie, two, other_tie) {
+                    return found;
+                }
+            }
+            _ => {}
+        }
+        let tie = match tie {
+            Tie::Trips { level, .. } if Some(level) == self.manner.level => Tie::None,
+            tie => tie,
+        };
+        if one.covers(two) {
+            return (*one, tie);
+        }
+        let joined = match (self.manner.level, self.manner.attempt) {
+            (None, _) | (_, ..2) => one.join(two),
+            (_, ..STEPS) => one.widened(two),
+            _ => Scalar::UNKNOWN,
+        };
+        (joined, tie)
+    }
+
+    /// The tie, if it holds of both.
+    fn kept_tie(&mut self, tie: Tie, two: &Scalar, other: Tie) -> Tie {
+        match tie {
+            Tie::Same { id, delta } if self.ties.same(id, delta, two, other) => tie,
+            Tie::Trips { level, .. } if Some(level) == self.manner.level || tie == other => tie,
+            _ => Tie::None,
+        }
+    }
+
+    /// Bounds that move with every trip.
+    fn over_trips(
+        &self,
+        level: u8,
+        one: &Scalar,
+        tie: Tie,
+        two: &Scalar,
+        other: Tie,
+    ) -> Option<(Scalar, Tie)> {
+        let (low, high) = match tie {
+            Tie::Trips { level: own, low, high } if own == level => {
+                let lines = match other {
+                    Tie::Trips { level: own, low, high } if own == level => Some((low, high)),
+                    _ => None,
+                };
+                (lower(low, lines.map(|lines| lines.0), two.smin), higher(high, lines.map(|lines| lines.1), two.smax))
+            }
+            _ if one.covers(two) => return None,
+            _ => {
+                let low = Line { slope: two.smin.checked_sub(one.smin)?, start: one.smin };
+                (low, Line { slope: two.smax.checked_sub(one.smax)?, start: one.smax })
+            }
+        };
+        if !low.is_near() || !high.is_near() {
+            return None;
+        }
+        let trips = Trips { least: 0, most: self.manner.most_trips };
+        let range = Scalar::signed_range(low.over(trips).0, high.over(trips).1);
+        let number = Scalar { bits: common_low_bits(one.bits, two.bits), ..Scalar::UNKNOWN };
+        Some((number.meet(&range).unwrap_or(range), Tie::Trips { level, low, high }))
+    }
+}
+
+/// A line that is no higher than `line`, nor than `least` or what moves above `seen` after the first trip.
+fn lower(line: Line, seen: Option<Line>, least: i64) -> Line {
+    match seen {
+        Some(seen) if seen.slope >= line.slope => {
+            Line { slope: line.slope.min(seen.at(1).saturating_sub(line.start)), ..line }
+        }
+        _ => Line { slope: line.slope.min(0), start: line.start.min(least) },
+    }
+}
+
+fn higher(line: Line, seen: Option<Line>, most: i64) -> Line {
+    let negated = |line: Line| Line { slope: -line.slope, start: -line.start };
+    negated(lower(negated(line), seen.map(negated), most.saturating_neg()))
+}
+
+/// The bits below the first that is unknown or different: what adding multiples of a power of two leaves.
+fn common_low_bits(one: Tnum, two: Tnum) -> Tnum {
+    let differing = (one.value ^ two.value) | one.mask | two.mask;
+    let mask = if differing == 0 { 0 } else { u64::MAX << differing.trailing_zeros() };
+    Tnum { value: one.value & !mask, mask }
+}
