@@ -69,9 +69,13 @@ impl<'w> Writer<'w> {
             self.word(CONSTANT)?;
             return self.word(value);
         }
-        let Scalar { bits: Tnum { value, mask }, umin, umax, smin, smax } = *number;
+        let Scalar { bits: Tnum { value, mask }, umin, umax, smin, smax, .. } = *number;
+        let Scalar { umin32, umax32, smin32, smax32, .. } = *number;
         self.word(NUMBER)?;
-        [value, mask, umin, umax, smin as u64, smax as u64].into_iter().try_for_each(|word| self.word(word))
+        let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        let low = [pair(umax32, umin32), pair(smax32 as u32, smin32 as u32)];
+        let wide = [value, mask, umin, umax, smin as u64, smax as u64];
+        wide.into_iter().chain(low).try_for_each(|word| self.word(word))
     }
 }
 
@@ -153,7 +157,10 @@ impl<'w> Reader<'w> {
                 let bits = Tnum { value: self.word(), mask: self.word() };
                 let (umin, umax) = (self.word(), self.word());
                 let (smin, smax) = (self.word() as i64, self.word() as i64);
-                Scalar { bits, umin, umax, smin, smax }
+                let (unsigned, signed) = (self.word(), self.word());
+                let (umin32, umax32) = (unsigned as u32, (unsigned >> 32) as u32);
+                let (smin32, smax32) = (signed as u32 as i32, (signed >> 32) as u32 as i32);
+                Scalar { bits, umin, umax, smin, smax, umin32, umax32, smin32, smax32 }
             }
         }
     }

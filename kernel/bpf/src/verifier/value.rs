@@ -1,14 +1,17 @@
 //! What the verifier knows of a register or a stack slot.
 
 mod branch;
+pub mod interval;
+pub mod known;
 #[cfg(test)]
 mod samples;
 mod scalar;
 mod tnum;
+pub mod word;
 
 use core::fmt;
 
-pub use branch::refine;
+pub use branch::{Refined, refine, refine_parts};
 pub use scalar::Scalar;
 pub use tnum::Tnum;
 
