@@ -95,8 +95,11 @@ impl<'w> Writer<'w> {
         if let Some(value) = number.as_constant() {
             return self.all([CONSTANT | tie, value]);
         }
-        let Scalar { bits: Tnum { value, mask }, umin, umax, smin, smax } = *number;
-        self.all([NUMBER | tie, value, mask, umin, umax, smin as u64, smax as u64])
+        let Scalar { bits: Tnum { value, mask }, umin, umax, smin, smax, .. } = *number;
+        self.all([NUMBER | tie, value, mask, umin, umax, smin as u64, smax as u64])?;
+        let unsigned = u64::from(number.umin32) | u64::from(number.umax32) << 32;
+        let signed = u64::from(number.smin32 as u32) | u64::from(number.smax32 as u32) << 32;
+        self.all([unsigned, signed])
     }
 
     fn all<const N: usize>(&mut self, words: [u64; N]) -> Option<()> {
@@ -205,7 +208,18 @@ impl<'w> Reader<'w> {
                 let bits = Tnum { value: self.word(), mask: self.word() };
                 let (umin, umax) = (self.word(), self.word());
                 let (smin, smax) = (self.word() as i64, self.word() as i64);
-                Scalar { bits, umin, umax, smin, smax }
+                let (low, low_signed) = (self.word(), self.word());
+                Scalar {
+                    bits,
+                    umin,
+                    umax,
+                    smin,
+                    smax,
+                    umin32: low as u32,
+                    umax32: (low >> 32) as u32,
+                    smin32: low_signed as i32,
+                    smax32: (low_signed >> 32) as i32,
+                }
             }
         }
     }

@@ -310,8 +310,13 @@ mod tests {
     /// has them, but the verifier goes on with them.
     #[test]
     fn an_offset_without_a_value_stays_near() {
-        let value = |bits, umin, umax| {
-            Scalar { bits, umin, umax, smin: umin as i64, smax: umax as i64 }.tightened().unwrap()
+        let value = |bits, umin, umax| Scalar {
+            bits,
+            umin,
+            umax,
+            smin: umin as i64,
+            smax: umax as i64,
+            ..Scalar::UNKNOWN
         };
         let nothing = value(Tnum { value: 16, mask: 40 }, 31, 34);
         let offset = value(Tnum { value: 36, mask: 1 }, 36, 37);

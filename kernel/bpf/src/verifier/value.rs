@@ -1,16 +1,19 @@
 //! What the verifier knows of a register or a stack slot.
 
 mod branch;
+pub mod interval;
+pub mod known;
 #[cfg(test)]
 mod samples;
 mod scalar;
 mod tnum;
+pub mod word;
 
 use core::fmt;
 
 use crate::insn::Size;
 
-pub use branch::refine;
+pub use branch::{Refined, refine, refine_parts};
 pub use scalar::Scalar;
 pub use tnum::Tnum;
 

@@ -52,6 +52,14 @@ pub(super) fn scalar_with(number: u64, random: &mut Random) -> Scalar {
     if choice & 4 != 0 {
         scalar.bits = Tnum { value: number & !mask, mask };
     }
+    if choice & 64 != 0 {
+        let (low, low_other) = (number as u32, other as u32);
+        (scalar.umin32, scalar.umax32) = (low.min(low_other), low.max(low_other));
+    }
+    if choice & 128 != 0 {
+        let (low, low_other) = (number as i32, other as i32);
+        (scalar.smin32, scalar.smax32) = (low.min(low_other), low.max(low_other));
+    }
     if choice & 48 == 0 {
         scalar = Scalar::constant(number);
     }

@@ -1,0 +1,76 @@
+//! Arithmetic on numbers of a register.
+
+use super::Scalar;
+use crate::insn::{AluOp, Width};
+use crate::verifier::value::known::{Known, Shift};
+use crate::verifier::value::word::{Wide, Word};
+
+impl<W: Wide> Scalar<W> {
+    /// Results of `self op other` at `width`.
+    #[must_use]
+    pub fn alu(&self, op: AluOp, width: Width, other: &Self) -> Self {
+        match self.evaluated(op, width, other) {
+            Some(result) => result,
+            None => self.alu_parts(op, width, other).settled(),
+        }
+    }
+
+    /// Of two constants that are plain numbers, what the interpreter makes of them.
+    fn evaluated(&self, op: AluOp, width: Width, other: &Self) -> Option<Self> {
+        let plain =
+            |scalar: &Self| scalar.umin.number() == scalar.umax.number() && scalar.umin.number().is_some();
+        if !plain(self) || !plain(other) {
+            return None;
+        }
+        W::evaluated(op, width, self.umin, other.umin)
+            .map(|number| Self::of_parts(Known::constant(number), Known::constant(number.low())))
+    }
+
+    /// The same before reduction: each part holds every result by itself.
+    #[must_use]
+    pub fn alu_parts(&self, op: AluOp, width: Width, other: &Self) -> Self {
+        match width {
+            Width::W64 => Self::of_parts(
+                operate(op, self.wide(), other.wide()),
+                // The low half of these results depends on the low halves alone.
+                match op {
+                    AluOp::Add
+                    | AluOp::Sub
+                    | AluOp::Mul
+                    | AluOp::And
+                    | AluOp::Or
+                    | AluOp::Xor
+                    | AluOp::Mov => operate(op, self.low(), other.low()),
+                    _ => Known::unknown(),
+                },
+            ),
+            Width::W32 => Self::zero_extended(operate(op, self.low(), other.low())),
+        }
+    }
+
+    /// Results of `-self` at `width`.
+    #[must_use]
+    pub fn negated(&self, width: Width) -> Self {
+        let zero = Self::of_parts(Known::constant(W::ZERO), Known::constant(W::Half::ZERO));
+        zero.alu(AluOp::Sub, width, self)
+    }
+}
+
+fn operate<W: Word>(op: AluOp, dst: Known<W>, src: Known<W>) -> Known<W> {
+    match op {
+        AluOp::Add => dst.add(src),
+        AluOp::Sub => dst.sub(src),
+        AluOp::Mul => dst.mul(src),
+        AluOp::Div => dst.div(src),
+        AluOp::SDiv => dst.sdiv(src),
+        AluOp::Mod => dst.rem(src),
+        AluOp::SMod => dst.srem(src),
+        AluOp::And => dst.and(src),
+        AluOp::Or => dst.or(src),
+        AluOp::Xor => dst.xor(src),
+        AluOp::Mov => src,
+        AluOp::Lsh => dst.shifted(Shift::Left, src),
+        AluOp::Rsh => dst.shifted(Shift::Right, src),
+        AluOp::Arsh => dst.shifted(Shift::RightSigned, src),
+    }
+}
