@@ -20,7 +20,8 @@ use kernel_bpf::interpreter::MAX_FRAMES;
 use kernel_bpf::maps::{Map, MapDef, MapKind};
 use kernel_bpf::memory::MemoryStrategy as _;
 use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
-use kernel_bpf::{BpfProgram, Completion, Executable, Input, Rejection, RunSpace, Verified, verify};
+use kernel_bpf::verifier::{Addresses, verify_with};
+use kernel_bpf::{BpfProgram, Completion, Executable, Input, Rejection, RunSpace, Verified};
 use tests::generator::adversarial::{self, Left};
 use tests::generator::{self, Sample};
 use tests::machine::{self, Keys, World};
@@ -364,7 +365,7 @@ fn decide<'a>(
     workspace: &mut [u64],
 ) -> Result<Proven<'a>, Rejection> {
     let program = BpfProgram::new(&sample.text, 0, sample.insn_count, sample.kind, defs);
-    verify(program.expect("a program of a few instructions"), workspace)
+    verify_with(program.expect("a program of a few instructions"), workspace, Addresses::Secret, None)
 }
 
 /// A workspace's former contents decide nothing.

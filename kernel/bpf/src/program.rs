@@ -104,6 +104,7 @@ pub(crate) struct Proof {
     pub(crate) frames: usize,
     pub(crate) wcet_insns: u64,
     pub(crate) states: u64,
+    pub(crate) workspace: usize,
 }
 
 impl<P: PhysicalProfile> Verified<'_, P> {
@@ -135,6 +136,12 @@ impl<P: PhysicalProfile> Verified<'_, P> {
     #[must_use]
     pub const fn states(&self) -> u64 {
         self.proof.states
+    }
+
+    /// Most bytes of its workspace the verifier used at once.
+    #[must_use]
+    pub const fn workspace_bytes(&self) -> usize {
+        self.proof.workspace
     }
 
     /// The program's type.

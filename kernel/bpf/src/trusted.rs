@@ -10,7 +10,13 @@ use crate::program::{BpfProgram, Proof, Verified};
 /// Takes `program` as if it had been proven safe and to end after at most `limit` instructions.
 #[must_use]
 pub fn assume_verified<P: PhysicalProfile>(program: BpfProgram<'_, P>, limit: u64) -> Verified<'_, P> {
-    let proof =
-        Proof { insns: program.insn_count, stack: 0, frames: MAX_FRAMES, wcet_insns: limit, states: 0 };
+    let proof = Proof {
+        insns: program.insn_count,
+        stack: 0,
+        frames: MAX_FRAMES,
+        wcet_insns: limit,
+        states: 0,
+        workspace: 0,
+    };
     Verified { program, proof }
 }

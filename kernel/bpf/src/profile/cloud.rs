@@ -23,7 +23,7 @@ impl PhysicalProfile for CloudProfile {
     const MAX_INSN_COUNT: usize = 1_000_000;
     const JIT_ALLOWED: bool = true;
     const RESTART_ACCEPTABLE: bool = true;
-    const VERIFIER_BYTES: usize = 2 * 1024 * 1024;
+    const VERIFIER_BYTES: usize = 8 * 1024 * 1024;
 
     fn memory_use() -> (usize, usize) {
         (0, 0)

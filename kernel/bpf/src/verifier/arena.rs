@@ -4,12 +4,12 @@
 //! there, the guess. Pending work is taken last in, first out: a state still to be explored, or the closing of
 //! a checkpoint when all its paths have ended. So what came after a checkpoint can be thrown away at once.
 
+use super::Addresses;
 use super::cover::{Cover, Own};
 use super::graph::Graph;
 use super::state::State;
 use super::store::{Reader, Writer};
 use super::tie::MAX_LOOPS;
-use super::Addresses;
 
 /// A checkpoint, by the place of its first word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,12 @@ impl CheckpointId {
     #[must_use]
     pub const fn link(self) -> u32 {
         self.0
+    }
+
+    /// Whether it was kept after `other`.
+    #[must_use]
+    pub const fn is_after(self, other: Self) -> bool {
+        self.0 > other.0
     }
 
     const fn place(self) -> usize {
@@ -93,10 +99,18 @@ pub const CANDIDATE: Field = Field(4, 32);
 pub const TRIPS: Field = Field(5, 0);
 /// Guesses made there.
 pub const ATTEMPT: Field = Field(5, 32);
+/// Depth of its frame, if it is a loop's head.
+pub const DEPTH: Field = Field(6, 0);
+/// The loop's last instruction.
+pub const LOOP_END: Field = Field(6, 32);
+/// How often another number of trips began it anew.
+pub const ROUND: Field = Field(7, 0);
+/// The last of the candidates that did not end the loop.
+pub const TRIED: Field = Field(7, 32);
 /// Words of a checkpoint in front of its longest paths: the fields, instructions executed, steps taken.
-const HEAD: usize = 8;
-const EXECUTED: usize = 6;
-const STEPS: usize = 7;
+const HEAD: usize = 10;
+const EXECUTED: usize = 8;
+const STEPS: usize = 9;
 
 /// A mark: paths from it are still being explored.
 pub const OPEN: u32 = 1;
@@ -108,6 +122,9 @@ pub const DRY: u32 = 4;
 /// Words of a pending entry in front of its state: kind or parent, pc, executed, words of the state.
 const PENDING_HEAD: usize = 4;
 const CLOSE: u64 = 1 << 32;
+
+/// A mark: its guess is of a loop's trips.
+pub const OWN_LOOP: u32 = 8;
 
 /// The memory.
 pub struct Arena<'w> {
@@ -231,7 +248,7 @@ impl<'w> Arena<'w> {
     /// Whether everything that is safe from `checkpoint` is safe from `state`.
     #[must_use]
     pub fn covers(&mut self, checkpoint: CheckpointId, state: &State, addresses: Addresses) -> bool {
-        let own = if self.is(checkpoint, GUESS) { Own::BeginsHere } else { Own::Around };
+        let own = if self.is(checkpoint, GUESS | OWN_LOOP) { Own::BeginsHere } else { Own::Around };
         let place = self.state_of(checkpoint, GUESS_LEN);
         let mut reader = Reader::new(&self.words[place]);
         let covers = reader.covers(state, &mut Cover::new(state, addresses), own);
@@ -290,8 +307,8 @@ impl<'w> Arena<'w> {
         self.pending = self.get(checkpoint, PENDING) as usize;
         let marks = self.get(checkpoint, MARKS) & OPEN;
         self.set(checkpoint, MARKS, marks);
-        let longest = checkpoint.place() + HEAD;
-        self.words[longest..][..self.get(checkpoint, LOOPS) as usize + 2].fill(0);
+        let (longest, ends) = (checkpoint.place() + HEAD, self.get(checkpoint, LOOPS) as usize + 2);
+        self.words[longest..longest + ends].fill(0);
     }
 
     /// Writes `state` behind the last checkpoint, which was just truncated to, as its guess; false if there is no
@@ -363,6 +380,15 @@ impl<'w> Arena<'w> {
         self.pending = place;
         self.peak = self.peak.max(self.seen + self.words.len() - self.pending);
         true
+    }
+
+    /// Whether anything was put off since `checkpoint`, or the start, was kept.
+    #[must_use]
+    pub const fn pending_since_kept(&self, checkpoint: Option<CheckpointId>) -> bool {
+        match checkpoint {
+            Some(checkpoint) => self.pending != self.get(checkpoint, PENDING) as usize,
+            None => self.pending != self.words.len(),
+        }
     }
 
     /// Takes the work that was put off last; a state is restored into `state`.

@@ -107,7 +107,9 @@ impl<'s> Cover<'s> {
             (Value::Number(this), Value::Pointer(_)) => {
                 self.addresses == Addresses::Open && *this == Scalar::UNKNOWN && seen.tie == Tie::None
             }
-            (Value::Pointer(this), Value::Pointer(pointer)) => self.pointer(this, seen.tie, pointer, other.tie),
+            (Value::Pointer(this), Value::Pointer(pointer)) => {
+                self.pointer(this, seen.tie, pointer, other.tie)
+            }
             _ => false,
         }
     }
@@ -149,7 +151,9 @@ impl<'s> Cover<'s> {
                                 && (own_high.at(trips).min(range.smax) <= high.at(trips))
                         })
                     }
-                    _ => ends.iter().all(|&trips| range.smin >= low.at(trips) && range.smax <= high.at(trips)),
+                    _ => {
+                        ends.iter().all(|&trips| range.smin >= low.at(trips) && range.smax <= high.at(trips))
+                    }
                 }
             }
         }

@@ -4,7 +4,7 @@
 
 use super::Addresses;
 use super::cover::{Groups, aligned};
-use super::state::{Held, Loop, Part, Slot, State};
+use super::state::{Held, Part, Slot, State};
 use super::tie::{Line, Tie, Trips};
 use super::value::{MAX_OFFSET, Pointer, Scalar, Target, Tnum, Value};
 
@@ -27,16 +27,15 @@ pub struct Manner {
 /// Attempts after which bounds that still move are no longer followed by trips, …
 const LINES: u32 = 4;
 /// … nor widened step by step.
-const STEPS: u32 = 8;
+const STEPS: u32 = 7;
 
 /// Makes `guess` stand for `other` too; false if they have nothing in common. Registers not in `live` are
 /// forgotten. A pointer's unknown part may come to be another one.
 #[must_use]
 pub fn generalise(guess: &mut State, other: &State, live: u16, manner: Manner) -> bool {
-    let references = |state: &State| state.references;
     if guess.depth != other.depth
         || guess.reference_count != other.reference_count
-        || references(guess)[..guess.reference_count] != references(other)[..other.reference_count]
+        || guess.references[..guess.reference_count] != other.references[..other.reference_count]
     {
         return false;
     }
@@ -66,6 +65,28 @@ pub fn generalise(guess: &mut State, other: &State, live: u16, manner: Manner) -
     true
 }
 
+/// Trips after which every number that moves by the same amount from `one` to `two`, and fits 32 bits in both,
+/// still does one trip later; `None` if none moves.
+#[must_use]
+pub fn trips_in_32_bits(one: &State, two: &State) -> Option<u32> {
+    let constant = |held: &Held| match held.value {
+        Value::Number(number) => number.as_constant().and_then(|number| u32::try_from(number).ok()),
+        _ => None,
+    };
+    let trips = |(first, second): (&Held, &Held)| {
+        let (first, second) = (i64::from(constant(first)?), i64::from(constant(second)?));
+        let room = if first > second { first } else { i64::from(u32::MAX) - first };
+        u32::try_from(room.checked_div((second - first).abs())?.saturating_sub(1)).ok()
+    };
+    let slots = one.frames[one.depth].present_slots();
+    let slots = slots.filter_map(|(index, slot)| {
+        let other = two.frames[one.depth].slot(index);
+        (slot.part == other.part).then_some((slot.held, other.held))
+    });
+    let in_slots = slots.filter_map(|(one, two)| trips((&one, &two)));
+    one.registers.iter().zip(&two.registers).filter_map(trips).chain(in_slots).min()
+}
+
 struct Join<'s> {
     manner: Manner,
     other: &'s State,
@@ -75,15 +96,22 @@ struct Join<'s> {
 }
 
 impl Join<'_> {
+    /// Trips around the loops that both are in; the one that is guessed at sees to its own.
     fn loops(&self, guess: &mut State) {
-        let outer = self.manner.level.map_or(guess.loop_count, usize::from);
-        let shared = guess.loop_count.min(self.other.loop_count).min(outer);
+        let (own, count) = match self.manner.level {
+            Some(level) => (1, usize::from(level)),
+            None => (0, guess.loop_count),
+        };
+        let same = |level: &usize| {
+            *level < self.other.loop_count && guess.loops[*level].head == self.other.loops[*level].head
+        };
+        let shared = (0..count.min(guess.loop_count)).take_while(same).count();
         for level in 0..shared {
             let (one, two) = (guess.loops[level].trips, self.other.loops[level].trips);
-            let trips = Trips { least: one.least.min(two.least), most: one.most.max(two.most) };
-            guess.loops[level] = Loop { trips, ..guess.loops[level] };
+            guess.loops[level].trips =
+                Trips { least: one.least.min(two.least), most: one.most.max(two.most) };
         }
-        guess.leave_loops(shared.max(outer.min(guess.loop_count)));
+        guess.leave_loops(if shared == count { count + own } else { shared });
     }
 
     fn slot(&mut self, one: &Slot, two: &Slot) -> Slot {
@@ -123,14 +151,17 @@ impl Join<'_> {
     }
 
     fn pointer(&mut self, one: &Pointer, tie: Tie, two: &Pointer, other_tie: Tie) -> Held {
-        let unmoved = one.fixed == two.fixed && one.identity == two.identity && one.variable.covers(&two.variable);
+        let unmoved =
+            one.fixed == two.fixed && one.identity == two.identity && one.variable.covers(&two.variable);
         if unmoved {
             let (_, tie) = self.number(&one.variable, tie, &two.variable, other_tie);
             let proven = one.proven.min(two.proven);
             return Held { value: Value::Pointer(Pointer { proven, ..*one }), tie };
         }
-        if matches!(one.target, Target::MapValueOrNull { .. } | Target::AllocatedOrNull { .. } | Target::Allocated { .. })
-        {
+        if matches!(
+            one.target,
+            Target::MapValueOrNull { .. } | Target::AllocatedOrNull { .. } | Target::Allocated { .. }
+        ) {
             return Held::NOTHING;
         }
         let free = Pointer { variable: one.variable.join(&Scalar::UNKNOWN), ..*one };
@@ -149,13 +180,10 @@ impl Join<'_> {
 
     fn number(&mut self, one: &Scalar, tie: Tie, two: &Scalar, other_tie: Tie) -> (Scalar, Tie) {
         let tie = self.kept_tie(tie, two, other_tie);
-        match self.manner.level {
-            Some(level) if self.manner.attempt < LINES => {
-                if let Some(found) = self.over_trips(level, one, tie, two, other_tie) {
-                    return found;
-                }
-            }
-            _ => {}
+        if let Some(level) = self.manner.level
+            && let Some(found) = self.over_trips(level, one, tie, two, other_tie)
+        {
+            return found;
         }
         let tie = match tie {
             Tie::Trips { level, .. } if Some(level) == self.manner.level => Tie::None,
@@ -165,7 +193,7 @@ impl Join<'_> {
             return (*one, tie);
         }
         let joined = match (self.manner.level, self.manner.attempt) {
-            (None, _) | (_, ..2) => one.join(two),
+            (_, 0) => one.join(two),
             (_, ..STEPS) => one.widened(two),
             _ => Scalar::UNKNOWN,
         };
@@ -192,13 +220,14 @@ impl Join<'_> {
     ) -> Option<(Scalar, Tie)> {
         let (low, high) = match tie {
             Tie::Trips { level: own, low, high } if own == level => {
-                let lines = match other {
-                    Tie::Trips { level: own, low, high } if own == level => Some((low, high)),
-                    _ => None,
+                let Tie::Trips { level: own, low: seen_low, high: seen_high } = other else {
+                    return None;
                 };
-                (lower(low, lines.map(|lines| lines.0), two.smin), higher(high, lines.map(|lines| lines.1), two.smax))
+                let lines = (lower(low, seen_low), higher(high, seen_high));
+                (own == level && (lines == (low, high) || self.manner.attempt < LINES)).then_some(lines)?
             }
-            _ if one.covers(two) => return None,
+            // What does not move at first is not followed by trips later.
+            _ if one.covers(two) || self.manner.attempt > 0 => return None,
             _ => {
                 let low = Line { slope: two.smin.checked_sub(one.smin)?, start: one.smin };
                 (low, Line { slope: two.smax.checked_sub(one.smax)?, start: one.smax })
@@ -214,19 +243,14 @@ impl Join<'_> {
     }
 }
 
-/// A line that is no higher than `line`, nor than `least` or what moves above `seen` after the first trip.
-fn lower(line: Line, seen: Option<Line>, least: i64) -> Line {
-    match seen {
-        Some(seen) if seen.slope >= line.slope => {
-            Line { slope: line.slope.min(seen.at(1).saturating_sub(line.start)), ..line }
-        }
-        _ => Line { slope: line.slope.min(0), start: line.start.min(least) },
-    }
+/// A line that is no higher than `line`, nor than `seen` from the first trip on.
+fn lower(line: Line, seen: Line) -> Line {
+    Line { slope: line.slope.min(seen.slope).min(seen.at(1).saturating_sub(line.start)), ..line }
 }
 
-fn higher(line: Line, seen: Option<Line>, most: i64) -> Line {
+fn higher(line: Line, seen: Line) -> Line {
     let negated = |line: Line| Line { slope: -line.slope, start: -line.start };
-    negated(lower(negated(line), seen.map(negated), most.saturating_neg()))
+    negated(lower(negated(line), negated(seen)))
 }
 
 /// The bits below the first that is unknown or different: what adding multiples of a power of two leaves.

@@ -6,7 +6,7 @@
 use core::ops::Range;
 
 use super::rejection::{Reason, Rejection};
-use crate::insn::{AluOp, Insn, Operand, Reg, decode};
+use crate::insn::{AluOp, DecodeError, Immediate, Insn, Operand, Reg, decode};
 use crate::interpreter::MAX_FRAMES;
 
 /// Most functions of one program.
@@ -17,10 +17,14 @@ const SECOND_SLOT: u64 = 1 << 33;
 const JOIN: u64 = 1 << 34;
 const LOOP_HEAD: u64 = 1 << 35;
 const FUNCTION_SHIFT: u32 = 36;
+const NO_GUESS: u64 = 1 << 44;
 const LIVE_SHIFT: u32 = 48;
 const LINK: u64 = 0xffff_ffff;
 /// No slot, in a link.
 pub const NONE: u32 = u32::MAX;
+
+/// An instruction that does nothing.
+const NOTHING: Insn = Insn::Jump { offset: 0 };
 
 /// A function.
 #[derive(Clone, Copy, Debug, Default)]
@@ -92,6 +96,42 @@ impl<'w> Graph<'w> {
         self.slots[pc] & LOOP_HEAD != 0
     }
 
+    /// Whether the explorer may guess at `pc`.
+    pub fn may_guess(&self, pc: usize) -> bool {
+        self.slots[pc] & NO_GUESS == 0
+    }
+
+    /// A guess at `pc` was wrong: no more of them.
+    pub fn guess_no_more(&mut self, pc: usize) {
+        self.slots[pc] |= NO_GUESS;
+    }
+
+    /// The last instruction of the loop that begins at `head`, as far as the order of instructions tells: the last
+    /// from which a jump comes back to `head`, or into what lies between. And how many slots were looked at.
+    pub fn loop_end(&self, text: &[u8], head: usize) -> (usize, usize) {
+        let function = self.slots[head] >> FUNCTION_SHIFT & 0xff;
+        let (mut end, mut looked_at) = (head, 0);
+        loop {
+            let before = end;
+            for pc in head..self.slots.len() {
+                looked_at += 1;
+                if self.slots[pc] & VISITED != 0 {
+                    if self.slots[pc] >> FUNCTION_SHIFT & 0xff != function {
+                        break;
+                    }
+                    let target =
+                        decode(text, pc).ok().and_then(|insn| self.successors(pc, &insn).ok()?.target);
+                    if target.is_some_and(|target| head <= target && target <= end && target <= pc) {
+                        end = end.max(pc);
+                    }
+                }
+            }
+            if end == before {
+                return (end, looked_at);
+            }
+        }
+    }
+
     /// The registers that may be read before they are written from `pc` on, as a mask.
     pub fn live(&self, pc: usize) -> u16 {
         (self.slots[pc] >> LIVE_SHIFT) as u16
@@ -158,15 +198,23 @@ impl<'w> Graph<'w> {
         while waiting != NONE {
             let pc = waiting as usize;
             waiting = self.link(pc);
-            let insn = decode(text, pc).map_err(|error| Reason::from(error).at(pc))?;
+            let insn = match decode(text, pc) {
+                // It is refused when a path comes to it; until then, it goes on to the next.
+                Err(DecodeError::FramePointerWritten) => NOTHING,
+                decoded => decoded.map_err(|error| Reason::from(error).at(pc))?,
+            };
             if self.insn_count == limit {
                 return Err(Reason::TooManyInstructions { limit }.at(pc));
             }
             self.insn_count += 1;
             self.check_second_slot(pc, &insn)?;
             let successors = self.successors(pc, &insn)?;
-            if let Insn::CallLocal { offset } = insn {
-                self.add_function(pc, offset)?;
+            match insn {
+                Insn::CallLocal { offset } => self.add_function(pc, pc + 1, offset)?,
+                Insn::LoadImm { value: Immediate::Function(offset), .. } => {
+                    self.add_function(pc, pc + 2, offset)?;
+                }
+                _ => {}
             }
             if let Some(target) = successors.target {
                 self.reach(pc, target, function, &mut waiting)?;
@@ -205,8 +253,8 @@ impl<'w> Graph<'w> {
         Ok(())
     }
 
-    fn add_function(&mut self, pc: usize, offset: i32) -> Result<(), Rejection> {
-        let entry = (pc + 1).checked_add_signed(offset as isize).filter(|&entry| entry < self.slots.len());
+    fn add_function(&mut self, pc: usize, base: usize, offset: i32) -> Result<(), Rejection> {
+        let entry = base.checked_add_signed(offset as isize).filter(|&entry| entry < self.slots.len());
         let entry = entry.ok_or(Reason::JumpOutside.at(pc))?;
         if self.function_at(entry).is_none() {
             let place = self.functions.get_mut(self.function_count).ok_or(Reason::TooManyFunctions.at(pc))?;

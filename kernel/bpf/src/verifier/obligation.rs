@@ -5,13 +5,13 @@
 mod access;
 mod call;
 
+use super::Addresses;
 use super::rejection::Reason;
 use super::state::State;
 use super::value::{MAX_OFFSET, Pointer, Scalar, Target, Value};
 use crate::context::ProgramKind;
 use crate::helpers::{Helper, helper};
 use crate::insn::{AluOp, AtomicOp, Condition, Extend, Immediate, Insn, Operand, Reg, Size, Width};
-use crate::interpreter::FRAME_BYTES;
 use crate::maps::{MapDef, MapKind};
 use crate::object::MapAccess;
 
@@ -24,6 +24,8 @@ pub struct Facts<'a> {
     pub kind: ProgramKind,
     /// The maps of its object.
     pub maps: &'a [MapDef<'a>],
+    /// Whether addresses are a secret.
+    pub addresses: Addresses,
 }
 
 impl<'a> Facts<'a> {
@@ -45,8 +47,8 @@ const fn has_first_value(def: &MapDef<'_>) -> bool {
 pub enum Obligation {
     /// The register was written.
     Initialised(Reg),
-    /// The register holds a number.
-    Number(Reg),
+    /// The register was written, and may be taken as a number.
+    AsNumber(Reg),
     /// The operation exists on these operands.
     Arithmetic {
         /// Operation.
@@ -101,8 +103,8 @@ pub fn obligations(insn: &Insn) -> Obligations {
         Insn::Alu { width, op, dst, src } => {
             [Some(Obligation::Arithmetic { op, width, dst, src }), constant_operand(op, width, src), None]
         }
-        Insn::Neg { dst, .. } | Insn::Swap { dst, .. } => [Some(Obligation::Number(dst)), None, None],
-        Insn::MovSx { src, .. } => [Some(Obligation::Number(src)), None, None],
+        Insn::Neg { dst, .. } | Insn::Swap { dst, .. } => [Some(Obligation::AsNumber(dst)), None, None],
+        Insn::MovSx { src, .. } => [Some(Obligation::AsNumber(src)), None, None],
         Insn::LoadImm { value, .. } => [Some(Obligation::MapReference(value)), None, None],
         Insn::Load { base, offset, size, extend, .. } => {
             [access(base, offset, size, Mode::Load(extend)), None, None]
@@ -115,8 +117,8 @@ pub fn obligations(insn: &Insn) -> Obligations {
             [initialised, access(base, offset, size, Mode::Store(value)), None]
         }
         Insn::Atomic { op, base, src, offset, size, .. } => {
-            let compared = (op == AtomicOp::CmpXchg).then_some(Obligation::Number(Reg::R0));
-            [Some(Obligation::Number(src)), compared, access(base, offset, size, Mode::Atomic)]
+            let compared = (op == AtomicOp::CmpXchg).then_some(Obligation::AsNumber(Reg::R0));
+            [Some(Obligation::AsNumber(src)), compared, access(base, offset, size, Mode::Atomic)]
         }
         Insn::Branch { width, condition, dst, src, .. } => {
             [Some(Obligation::Comparison { condition, width, dst, src }), None, None]
@@ -158,15 +160,18 @@ impl Obligation {
     pub fn check(&self, state: &State, facts: &Facts<'_>) -> Result<(), Reason> {
         match *self {
             Self::Initialised(register) => initialised(state, register).map(drop),
-            Self::Number(register) => number(state, register).map(drop),
-            Self::Arithmetic { op, width, dst, src } => arithmetic(state, op, width, dst, src),
+            Self::AsNumber(register) => as_number(state, facts, register),
+            Self::Arithmetic { op, width, dst, src } => arithmetic(state, facts, op, width, dst, src),
+            Self::Comparison { dst, src, .. } if facts.addresses == Addresses::Open => {
+                initialised(state, dst).and(operand(state, src)).map(drop)
+            }
             Self::Comparison { condition, width, dst, src } => comparison(state, condition, width, dst, src),
             Self::Access { base, offset, size, mode } => {
                 access::check(state, facts, base, i64::from(offset), size, mode)
             }
             Self::MapReference(value) => map_reference(facts, value),
             Self::Call(helper) => call::check(state, facts, helper),
-            Self::Return => may_return(state),
+            Self::Return => may_return(state, facts),
             Self::Never(reason) => Err(reason),
         }
     }
@@ -188,6 +193,14 @@ fn number(state: &State, register: Reg) -> Result<Scalar, Reason> {
     }
 }
 
+/// Whether `register` may be taken as a number: an address is one, where addresses are no secret.
+fn as_number(state: &State, facts: &Facts<'_>, register: Reg) -> Result<(), Reason> {
+    match facts.addresses {
+        Addresses::Open => initialised(state, register).map(drop),
+        Addresses::Secret => number(state, register).map(drop),
+    }
+}
+
 /// What the second operand is.
 fn operand(state: &State, src: Operand) -> Result<Value, Reason> {
     match src {
@@ -196,15 +209,25 @@ fn operand(state: &State, src: Operand) -> Result<Value, Reason> {
     }
 }
 
-fn arithmetic(state: &State, op: AluOp, width: Width, dst: Reg, src: Operand) -> Result<(), Reason> {
+fn arithmetic(
+    state: &State,
+    facts: &Facts<'_>,
+    op: AluOp,
+    width: Width,
+    dst: Reg,
+    src: Operand,
+) -> Result<(), Reason> {
     let second = operand(state, src)?;
     let src_register = match src {
         Operand::Reg(register) => register,
         Operand::Imm(_) => dst,
     };
+    let is_open = facts.addresses == Addresses::Open;
     if op == AluOp::Mov {
         return match (width, second) {
-            (Width::W32, Value::Pointer(_)) => Err(Reason::PointerArithmetic(src_register, second)),
+            (Width::W32, Value::Pointer(_)) if !is_open => {
+                Err(Reason::PointerArithmetic(src_register, second))
+            }
             _ => Ok(()),
         };
     }
@@ -217,9 +240,13 @@ fn arithmetic(state: &State, op: AluOp, width: Width, dst: Reg, src: Operand) ->
         (Value::Number(offset), Value::Pointer(pointer), AluOp::Add, Width::W64) => {
             offsets(src_register, second, &pointer, dst, &offset)
         }
-        (Value::Pointer(one), Value::Pointer(two), AluOp::Sub, Width::W64) if same_object(&one, &two) => {
+        (Value::Pointer(one), Value::Pointer(two), AluOp::Sub, Width::W64)
+            if is_open || same_object(&one, &two) =>
+        {
             Ok(())
         }
+        // Half an address is some number.
+        (_, _, AluOp::Sub, Width::W32) if is_open => Ok(()),
         (value @ Value::Pointer(_), ..) => Err(Reason::PointerArithmetic(dst, value)),
         _ => Err(Reason::PointerArithmetic(src_register, second)),
     }
@@ -235,17 +262,6 @@ fn same_object(one: &Pointer, two: &Pointer) -> bool {
     }
 }
 
-/// Whether a pointer lies at its object's first byte or behind. In front of an object near address 0 it may
-/// have become 0 or wrapped around: whether it is null, or lies below another, would tell the address. The
-/// last gibibyte of addresses, where it could wrap at the other end, holds no object.
-fn not_in_front_of_object(pointer: &Pointer) -> bool {
-    let first = match pointer.target {
-        Target::Stack { .. } => -(FRAME_BYTES as i64),
-        _ => 0,
-    };
-    pointer.reach(0).0 >= first
-}
-
 /// `offset` may be added to `pointer`: the object allows it, and nothing comes near to an overflow.
 fn offsets(
     register: Reg,
@@ -255,8 +271,12 @@ fn offsets(
     offset: &Scalar,
 ) -> Result<(), Reason> {
     match pointer.target {
-        Target::PacketEnd | Target::Map { .. } => return Err(Reason::PointerArithmetic(register, value)),
-        Target::MapValueOrNull { .. } => return Err(Reason::MaybeNull(register)),
+        Target::PacketEnd | Target::Map { .. } | Target::Function { .. } => {
+            // To add nothing changes nothing.
+            let nothing = offset.as_constant() == Some(0) && !matches!(pointer.target, Target::PacketEnd);
+            return if nothing { Ok(()) } else { Err(Reason::PointerArithmetic(register, value)) };
+        }
+        target if target.if_not_null().is_some() => return Err(Reason::MaybeNull(register)),
         _ => {}
     }
     let bounded = |number: i64| (-MAX_OFFSET..=MAX_OFFSET).contains(&number);
@@ -288,7 +308,7 @@ fn comparison(
             if width == Width::W64
                 && equality
                 && number.as_constant() == Some(0)
-                && not_in_front_of_object(&pointer) =>
+                && !pointer.may_lie_in_front() =>
         {
             Ok(())
         }
@@ -296,7 +316,7 @@ fn comparison(
             if width == Width::W64
                 && condition != Condition::Set
                 && same_object(&one, &two)
-                && (equality || (not_in_front_of_object(&one) && not_in_front_of_object(&two))) =>
+                && (equality || (!one.may_lie_in_front() && !two.may_lie_in_front())) =>
         {
             Ok(())
         }
@@ -319,16 +339,23 @@ fn map_reference(facts: &Facts<'_>, value: Immediate) -> Result<(), Reason> {
             Ok(())
         }
         Immediate::MapValue { offset, .. } => Err(Reason::MapOffset(offset)),
-        Immediate::Function(_) => Err(Reason::FunctionAddress),
+        Immediate::Function(_) => Ok(()),
     }
 }
 
-/// The program itself ends with a number: an address would tell where things are. Its functions may return
-/// anything, or nothing.
-fn may_return(state: &State) -> Result<(), Reason> {
-    match (state.depth, state.get(Reg::R0)) {
-        (0, Value::Number(_)) | (1.., _) => Ok(()),
-        (0, found) => Err(Reason::ReturnValue(found)),
+/// The program itself ends with something in r0, and with nothing that it should have given back. Where addresses
+/// are a secret, r0 is a number. Its functions may return anything, or nothing.
+fn may_return(state: &State, facts: &Facts<'_>) -> Result<(), Reason> {
+    if state.depth > 0 {
+        return Ok(());
+    }
+    if let Some(reference) = state.references[..state.reference_count].first() {
+        return Err(Reason::NotGivenBack { pc: reference.identity - 1 });
+    }
+    match state.get(Reg::R0) {
+        found @ Value::Uninitialised => Err(Reason::ReturnValue(found)),
+        found @ Value::Pointer(_) if facts.addresses == Addresses::Secret => Err(Reason::ReturnValue(found)),
+        _ => Ok(()),
     }
 }
 
@@ -367,7 +394,7 @@ mod tests {
     #[test]
     fn only_an_array_with_entries_has_a_first_value() {
         let refers = |def: MapDef<'_>, offset| {
-            let facts = Facts { kind: ProgramKind::Syscall, maps: &[def] };
+            let facts = Facts { kind: ProgramKind::Syscall, maps: &[def], addresses: Addresses::Secret };
             map_reference(&facts, Immediate::MapValue { map: 0, offset }).is_ok()
         };
         let array = MapDef { value_size: 8, ..MapDef::VACANT };

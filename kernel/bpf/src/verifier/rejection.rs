@@ -33,8 +33,18 @@ pub enum Reason {
     Decode(DecodeError),
     /// A call of a helper whose number is in a register.
     RegisterCall,
-    /// The address of a function, which no helper here takes.
-    FunctionAddress,
+    /// Something that must be given back and was not, by the instruction that got it.
+    NotGivenBack {
+        /// The instruction.
+        pc: u32,
+    },
+    /// More things to be given back at once than the verifier keeps.
+    TooManyReferences,
+    /// A loop for which no bound was found, by its first instruction.
+    UnboundedLoop {
+        /// The first instruction.
+        head: u32,
+    },
     /// A jump out of the object's instructions.
     JumpOutside,
     /// A jump between the two slots of a 64-bit immediate load.
@@ -174,7 +184,9 @@ impl Reason {
             Self::UninitialisedStack(..) => "initialise the whole variable on every path to here",
             Self::OutOfBounds { .. } => "check the index against the object's size before this access",
             Self::UnboundedOffset(..) => "bound it with a comparison or a mask before adding it",
-            Self::InfiniteLoop => "give the loop a counter that it compares with a constant",
+            Self::InfiniteLoop | Self::UnboundedLoop { .. } => {
+                "give the loop a counter that it compares with a constant"
+            }
             Self::TooComplex { .. } | Self::LargeStates { .. } => {
                 "bound loops by smaller constants, or split the program"
             }
@@ -206,7 +218,11 @@ impl Reason {
         match self {
             Self::Decode(error) => write!(f, "{error}"),
             Self::RegisterCall => f.write_str("call of a helper by a number in a register"),
-            Self::FunctionAddress => f.write_str("the address of a function: no helper here takes callbacks"),
+            Self::NotGivenBack { pc } => write!(f, "what insn {pc} got is not given back"),
+            Self::TooManyReferences => f.write_str("too many things to be given back at once"),
+            Self::UnboundedLoop { head } => {
+                write!(f, "no bound was found for the loop that begins at insn {head}")
+            }
             Self::JumpOutside => f.write_str("jump out of the program"),
             Self::JumpIntoImmediate => f.write_str("jump into the middle of a 64-bit immediate load"),
             Self::JumpIntoFunction => f.write_str("jump into another function"),

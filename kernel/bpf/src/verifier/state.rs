@@ -336,6 +336,32 @@ impl State {
         span.slots().any(|(index, _)| self.frames[span.frame].slot(index).holds_pointer())
     }
 
+    /// Notes that what has `identity` must be given back; false if there are too many such things.
+    #[must_use]
+    pub fn acquire(&mut self, identity: u32) -> bool {
+        let Some(place) = self.references.get_mut(self.reference_count) else {
+            return false;
+        };
+        *place = Reference { identity };
+        self.reference_count += 1;
+        true
+    }
+
+    /// Whether what has `identity` must be given back.
+    #[must_use]
+    pub fn is_held(&self, identity: u32) -> bool {
+        self.references[..self.reference_count].contains(&Reference { identity })
+    }
+
+    /// What has `identity` is given back, if it had to be.
+    pub fn release(&mut self, identity: u32) {
+        let held = &self.references[..self.reference_count];
+        if let Some(place) = held.iter().position(|reference| reference.identity == identity) {
+            self.references.copy_within(place + 1..self.reference_count, place);
+            self.reference_count -= 1;
+        }
+    }
+
     /// The loop at `level` and those inside it are left: their trips say nothing any more.
     pub fn leave_loops(&mut self, level: usize) {
         if self.loop_count > level {

@@ -304,9 +304,7 @@ impl<'w> Reader<'w> {
             return false;
         }
         let present = self.word();
-        (0..64)
-            .filter(|index| present >> index & 1 != 0)
-            .all(|index| cover.slot(depth, index, &self.slot()))
+        (0..64).filter(|index| present >> index & 1 != 0).all(|index| cover.slot(depth, index, &self.slot()))
     }
 }
 

@@ -12,6 +12,7 @@ pub mod word;
 use core::fmt;
 
 use crate::insn::Size;
+use crate::interpreter::FRAME_BYTES;
 
 pub use branch::{Refined, refine, refine_parts};
 pub use scalar::Scalar;
@@ -69,6 +70,16 @@ pub enum Target {
 }
 
 impl Target {
+    /// What it is once it is known not to be null, if it may be null.
+    #[must_use]
+    pub const fn if_not_null(self) -> Option<Self> {
+        match self {
+            Self::MapValueOrNull { map } => Some(Self::MapValue { map }),
+            Self::AllocatedOrNull { size } => Some(Self::Allocated { size }),
+            _ => None,
+        }
+    }
+
     /// What to call it in a message.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -114,6 +125,14 @@ impl Pointer {
     #[must_use]
     pub const fn to(target: Target) -> Self {
         Self { target, fixed: 0, variable: Scalar::constant(0), identity: 0, proven: 0 }
+    }
+
+    /// Whether it may lie in front of its object's first byte. Near address 0 it may then have become 0 or wrapped
+    /// around. The last gibibyte of addresses, where it could wrap at the other end, holds no object.
+    #[must_use]
+    pub const fn may_lie_in_front(&self) -> bool {
+        let first = if matches!(self.target, Target::Stack { .. }) { -(FRAME_BYTES as i64) } else { 0 };
+        self.reach(0).0 < first
     }
 
     /// The smallest and largest offset after adding `offset`.

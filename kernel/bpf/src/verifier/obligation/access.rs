@@ -5,6 +5,7 @@ use crate::context::{FieldAccess, FieldKind};
 use crate::insn::{Extend, Operand, Reg, Size};
 use crate::interpreter::FRAME_BYTES;
 use crate::object::MapAccess;
+use crate::verifier::Addresses;
 use crate::verifier::rejection::Reason;
 use crate::verifier::state::{StackSpan, State};
 use crate::verifier::value::{Pointer, Target, Value};
@@ -45,20 +46,24 @@ pub(super) fn check(
         return Err(Reason::NotAPointer(base, value));
     };
     let access = Access { state, base, value, pointer, offset, size, mode };
-    if !matches!(pointer.target, Target::Stack { .. }) {
+    let is_secret = facts.addresses == Addresses::Secret;
+    if is_secret && !matches!(pointer.target, Target::Stack { .. }) {
         access.stores_no_pointer()?;
     }
     match pointer.target {
-        Target::Stack { .. } => access.stack(),
+        Target::Stack { .. } if is_secret => access.secret_stack(),
+        Target::Stack { .. } => access.stack().map(drop),
         Target::Context => access.context(facts),
         Target::Packet if mode == Mode::Atomic => Err(Reason::ReadOnly(base)),
-        Target::Packet => packet(base, &pointer, offset, size.bytes() as u64),
+        Target::Packet => packet(state, base, &pointer, offset, size.bytes() as u64),
         Target::MapValue { map } if mode.writes() && read_only(facts, map) => Err(Reason::ReadOnly(base)),
-        Target::MapValue { .. } | Target::Memory { .. } => {
+        Target::MapValue { .. } | Target::Memory { .. } | Target::Allocated { .. } => {
             bounded(base, value, &pointer, offset, size.bytes() as u64, facts)
         }
-        Target::MapValueOrNull { .. } => Err(Reason::MaybeNull(base)),
-        Target::PacketEnd | Target::Map { .. } => Err(Reason::NotAPointer(base, value)),
+        Target::MapValueOrNull { .. } | Target::AllocatedOrNull { .. } => Err(Reason::MaybeNull(base)),
+        Target::PacketEnd | Target::Map { .. } | Target::Function { .. } => {
+            Err(Reason::NotAPointer(base, value))
+        }
     }
 }
 
@@ -87,7 +92,8 @@ impl Access<'_> {
         self.stored_pointer().map_or(Ok(()), |register| Err(Reason::PointerLeak(register)))
     }
 
-    fn stack(&self) -> Result<(), Reason> {
+    /// The bytes lie in the frame, and are aligned.
+    fn stack(&self) -> Result<StackSpan, Reason> {
         let Access { state, base, value, ref pointer, offset, size, mode } = *self;
         let Some(span) = StackSpan::of(pointer, offset, size.bytes() as u64) else {
             let reach =
@@ -99,9 +105,31 @@ impl Access<'_> {
             });
         };
         let lowest = pointer.reach(offset).0;
-        if span.exact && !span.start.is_multiple_of(size.bytes()) {
+        if !self.is_aligned() {
             return Err(Reason::Misaligned(base, lowest));
         }
+        let read = match mode {
+            Mode::Load(extend) => state
+                .read(span, size)
+                .filter(|held| extend == Extend::Zero || matches!(held.value, Value::Number(_))),
+            Mode::Store(_) | Mode::Atomic => return Ok(span),
+        };
+        if read.is_some() { Ok(span) } else { Err(Reason::UninitialisedStack(base, lowest)) }
+    }
+
+    /// Whether every address the access may begin at is a multiple of its size.
+    fn is_aligned(&self) -> bool {
+        let mask = self.size.bytes() as u64 - 1;
+        let known = (self.pointer.fixed + self.offset) as u64;
+        let bits = self.pointer.variable.bits;
+        bits.mask & mask == 0 && bits.value.wrapping_add(known) & mask == 0
+    }
+
+    /// The same where addresses are a secret: what is read was written, and no pointer is torn apart.
+    fn secret_stack(&self) -> Result<(), Reason> {
+        let Access { state, base, ref pointer, offset, size, mode, .. } = *self;
+        let span = self.stack()?;
+        let lowest = pointer.reach(offset).0;
         if let Some(register) = self.stored_pointer() {
             let whole = span.exact && size == Size::DW;
             return if whole { Ok(()) } else { Err(Reason::PointerLeak(register)) };
@@ -109,8 +137,12 @@ impl Access<'_> {
         match mode {
             Mode::Store(_) if !span.exact && state.holds_pointer(span) => Err(Reason::SpillOverwritten(base)),
             Mode::Store(_) => Ok(()),
-            Mode::Load(Extend::Zero) if state.read(span, size).is_some() => Ok(()),
-            Mode::Load(Extend::Sign) | Mode::Atomic if state.readable(span) => Ok(()),
+            Mode::Load(Extend::Zero) if state.is_written(span) => Ok(()),
+            Mode::Load(Extend::Sign) | Mode::Atomic
+                if state.is_written(span) && !state.holds_pointer(span) =>
+            {
+                Ok(())
+            }
             Mode::Load(_) | Mode::Atomic => Err(Reason::UninitialisedStack(base, lowest)),
         }
     }
@@ -136,13 +168,20 @@ impl Access<'_> {
 }
 
 /// Whether `size` bytes at `pointer + offset` are proven to lie in the packet.
-pub(super) fn packet(base: Reg, pointer: &Pointer, offset: i64, size: u64) -> Result<(), Reason> {
-    let (low, _) = pointer.reach(offset);
+pub(super) fn packet(
+    state: &State,
+    base: Reg,
+    pointer: &Pointer,
+    offset: i64,
+    size: u64,
+) -> Result<(), Reason> {
+    let (low, high) = pointer.reach(offset);
     if low < 0 {
         return Err(Reason::BeforePacket(base, low));
     }
     let needed = (pointer.fixed + offset).saturating_add_unsigned(size);
-    if needed <= i64::from(pointer.proven) {
+    let inside = high.saturating_add_unsigned(size) <= i64::from(state.packet_bytes);
+    if inside || needed <= i64::from(pointer.proven) {
         Ok(())
     } else {
         Err(Reason::Packet { base, needed, proven: pointer.proven })
@@ -159,7 +198,7 @@ pub(super) fn bounded(
     facts: &Facts<'_>,
 ) -> Result<(), Reason> {
     let len = match pointer.target {
-        Target::Memory { size } => i64::from(size),
+        Target::Memory { size } | Target::Allocated { size } => i64::from(size),
         Target::MapValue { map } => {
             i64::from(facts.maps.get(map as usize).ok_or(Reason::UnknownMap(map))?.value_size)
         }

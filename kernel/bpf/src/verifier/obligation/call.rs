@@ -5,6 +5,7 @@ use crate::helpers::{self, Argument, Helper, conversions};
 use crate::insn::Reg;
 use crate::maps::MapDef;
 use crate::object::MapAccess;
+use crate::verifier::Addresses;
 use crate::verifier::rejection::Reason;
 use crate::verifier::state::{StackSpan, State};
 use crate::verifier::value::{Target, Value};
@@ -29,7 +30,7 @@ pub(super) fn check(state: &State, facts: &Facts<'_>, helper: &'static Helper) -
             }
             Argument::Memory => {}
             Argument::Size => sized_memory(state, facts, helper, register)?,
-            Argument::Number => number(state, register).map(drop)?,
+            Argument::Number => super::as_number(state, facts, register)?,
             Argument::Printed => {}
         }
     }
@@ -76,18 +77,19 @@ fn readable(
     match pointer.target {
         Target::Stack { .. } => {
             let span = StackSpan::of(&pointer, 0, u64::from(size)).ok_or_else(wrong)?;
-            if state.readable(span) {
+            let is_open = facts.addresses == Addresses::Open;
+            if is_open || (state.is_written(span) && !state.holds_pointer(span)) {
                 Ok(())
             } else {
                 Err(Reason::UninitialisedStack(register, pointer.reach(0).0))
             }
         }
-        Target::Packet => access::packet(register, &pointer, 0, u64::from(size)),
-        Target::MapValue { .. } | Target::Memory { .. } => {
+        Target::Packet => access::packet(state, register, &pointer, 0, u64::from(size)),
+        Target::MapValue { .. } | Target::Memory { .. } | Target::Allocated { .. } => {
             access::bounded(register, value, &pointer, 0, u64::from(size), facts)
         }
-        Target::MapValueOrNull { .. } => Err(Reason::MaybeNull(register)),
-        Target::Context | Target::PacketEnd | Target::Map { .. } => Err(wrong()),
+        Target::MapValueOrNull { .. } | Target::AllocatedOrNull { .. } => Err(Reason::MaybeNull(register)),
+        Target::Context | Target::PacketEnd | Target::Map { .. } | Target::Function { .. } => Err(wrong()),
     }
 }
 
@@ -105,7 +107,8 @@ fn printed(state: &State, facts: &Facts<'_>, helper: &'static Helper) -> Result<
     };
     for (register, expected) in arguments.take(printed) {
         let found = state.get(register);
-        if !matches!(found, Value::Number(_)) {
+        let is_address = matches!(found, Value::Pointer(_)) && facts.addresses == Addresses::Open;
+        if !is_address && !matches!(found, Value::Number(_)) {
             return Err(Reason::argument(helper, register, expected, found));
         }
     }
@@ -132,6 +135,7 @@ mod tests {
     use crate::context::ProgramKind;
     use crate::insn::Size;
     use crate::maps::MapKind;
+    use crate::verifier::state::Held;
     use crate::verifier::value::{Pointer, Scalar};
 
     const READ_ONLY: MapDef<'_> = MapDef {
@@ -142,7 +146,7 @@ mod tests {
     };
 
     fn decide(state: &State, def: MapDef<'_>, id: u32) -> Result<(), Reason> {
-        let facts = Facts { kind: ProgramKind::Syscall, maps: &[def] };
+        let facts = Facts { kind: ProgramKind::Syscall, maps: &[def], addresses: Addresses::Secret };
         check(state, &facts, helpers::helper(id).unwrap())
     }
 
@@ -150,7 +154,7 @@ mod tests {
     fn string_on_stack() -> State {
         let mut state = State::EMPTY;
         let string = Pointer { fixed: -8, ..Pointer::to(Target::Stack { frame: 0 }) };
-        state.write(StackSpan::of(&string, 0, 8).unwrap(), Size::DW, Value::NUMBER);
+        state.write(StackSpan::of(&string, 0, 8).unwrap(), Size::DW, Held::new(Value::NUMBER));
         set(&mut state, 1, Value::Pointer(string));
         set(&mut state, 2, number_of(8));
         state

@@ -141,7 +141,9 @@ impl Slot {
             Value::Pointer(_) if self.part.mask() == mask => Some(self.held),
             Value::Pointer(_) if self.part.mask() & mask != 0 => None,
             Value::Number(_) if self.part.mask() == mask => Some(self.held),
-            Value::Number(number) if inside => Some(Held::new(part_of(&number, start - self.part.start(), size))),
+            Value::Number(number) if inside => {
+                Some(Held::new(part_of(&number, start - self.part.start(), size)))
+            }
             _ => Some(Held::new(Value::of_size(size))),
         }
     }

@@ -3,13 +3,14 @@
 use super::new_identity;
 use crate::helpers::{self, Return};
 use crate::insn::{Reg, Size};
+use crate::verifier::obligation::Facts;
 use crate::verifier::state::State;
-use crate::verifier::value::{Pointer, Scalar, Target, Value};
+use crate::verifier::value::{Pointer, Target, Value};
 
 /// The state after helper `id`, whose arguments an obligation has granted.
-pub(super) fn helper(state: &mut State, id: u32) {
+pub(super) fn helper(state: &mut State, id: u32, _facts: &Facts<'_>) {
     let returned = match helpers::helper(id).map(|helper| helper.returns) {
-        Some(Return::Number32) => Value::Number(Scalar::of_size(Size::W)),
+        Some(Return::Number32) => Value::of_size(Size::W),
         Some(Return::ValueOrNull) => value_or_null(state),
         Some(Return::Number) | None => Value::NUMBER,
     };
