@@ -58,13 +58,13 @@ impl<W: Wide> Scalar<W> {
 
 fn operate<W: Word>(op: AluOp, dst: Known<W>, src: Known<W>) -> Known<W> {
     match op {
-        AluOp::Add => dst.add(src),
-        AluOp::Sub => dst.sub(src),
-        AluOp::Mul => dst.mul(src),
-        AluOp::Div => dst.div(src),
-        AluOp::SDiv => dst.sdiv(src),
-        AluOp::Mod => dst.rem(src),
-        AluOp::SMod => dst.srem(src),
+        AluOp::Add => dst.sum(src),
+        AluOp::Sub => dst.difference(src),
+        AluOp::Mul => dst.product(src),
+        AluOp::Div => dst.quotient(src),
+        AluOp::SDiv => dst.signed_quotient(src),
+        AluOp::Mod => dst.remainder(src),
+        AluOp::SMod => dst.signed_remainder(src),
         AluOp::And => dst.and(src),
         AluOp::Or => dst.or(src),
         AluOp::Xor => dst.xor(src),
