@@ -29,11 +29,12 @@ impl<W: Wide> Scalar<W> {
     /// The same before reduction: each part holds every result by itself.
     #[must_use]
     pub fn alu_parts(&self, op: AluOp, width: Width, other: &Self) -> Self {
-        match width {
-            Width::W64 => Self::of_parts(
-                operate(op, self.wide(), other.wide()),
-                // The low half of these results depends on the low halves alone.
-                match op {
+        match (width, op) {
+            (Width::W32, _) => Self::zero_extended(operate(op, self.low(), other.low())),
+            (Width::W64, AluOp::Lsh) => self.shifted_left(other.wide()),
+            (Width::W64, _) => {
+                let low = match op {
+                    // Those whose low half depends on the low halves alone.
                     AluOp::Add
                     | AluOp::Sub
                     | AluOp::Mul
@@ -42,10 +43,26 @@ impl<W: Wide> Scalar<W> {
                     | AluOp::Xor
                     | AluOp::Mov => operate(op, self.low(), other.low()),
                     _ => Known::unknown(),
-                },
-            ),
-            Width::W32 => Self::zero_extended(operate(op, self.low(), other.low())),
+                };
+                Self::of_parts(operate(op, self.wide(), other.wide()), low)
+            }
         }
+    }
+
+    /// The high half is shifted out, and the low half is zero, from the count of half the width on.
+    fn shifted_left(&self, counts: Known<W>) -> Self {
+        let half = W::Half::WIDTH;
+        let extended = Self::zero_extended(self.low()).wide();
+        let none = (Known::EMPTY, Known::EMPTY);
+        let (wide, low) = counts.each_count(none, |(wide, low), count| {
+            let (whole, shifted_low) = if count < half {
+                (self.wide(), self.low().shifted_by(Shift::Left, count))
+            } else {
+                (extended, Known::constant(W::Half::ZERO))
+            };
+            (wide.join(whole.shifted_by(Shift::Left, count)), low.join(shifted_low))
+        });
+        Self::of_parts(wide, low)
     }
 
     /// Results of `-self` at `width`.
