@@ -93,14 +93,18 @@ fn without<W: Word>(known: Known<W>, other: Known<W>) -> Known<W> {
     Known { halves: Halves { lower: trim(lower), upper: trim(upper) }, ..known }
 }
 
-/// `a & b != 0`: where just one bit can be 1 in both, it is.
+/// `a & b != 0`: where just one bit can be 1 in both, it is, and no number is below the lowest that can.
 fn sharing<W: Word>(a: Known<W>, b: Known<W>) -> Both<W> {
     let shared = a.bits.max() & b.bits.max();
-    let bit = shared.equals(shared.lowest()).select(shared, W::ZERO);
+    let only = shared.equals(shared.lowest()).select(shared, W::ZERO);
+    let positive = shared & !W::SIGN;
+    let lower = Arc { from: positive.lowest(), to: !W::SIGN };
+    // A negative number shares its sign already, if the other can have it.
+    let least = (shared & W::SIGN).is_zero().select(W::SIGN | positive.lowest(), W::SIGN);
+    let halves = Halves::of_arc(lower).hull(Halves::of_arc(Arc { from: least, to: W::MAX }));
     let narrow = |known: Known<W>| {
-        let bits = Tnum { value: known.bits.value | bit, mask: known.bits.mask & !bit };
-        let known = without(Known { bits, ..known }, Known::constant(W::ZERO));
-        shared.is_zero().select(Known::EMPTY, known)
+        let bits = Tnum { value: known.bits.value | only, mask: known.bits.mask & !only };
+        shared.is_zero().select(Known::EMPTY, Known { bits, halves: known.halves.meet(halves) })
     };
     (narrow(a), narrow(b))
 }

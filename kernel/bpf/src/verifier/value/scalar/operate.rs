@@ -9,21 +9,12 @@ impl<W: Wide> Scalar<W> {
     /// Results of `self op other` at `width`.
     #[must_use]
     pub fn alu(&self, op: AluOp, width: Width, other: &Self) -> Self {
-        match self.evaluated(op, width, other) {
-            Some(result) => result,
-            None => self.alu_parts(op, width, other).settled(),
+        if let (Some(dst), Some(src)) = (self.plain(), other.plain())
+            && let Some(result) = W::evaluated(op, width, dst, src)
+        {
+            return Self::exactly(result);
         }
-    }
-
-    /// Of two constants that are plain numbers, what the interpreter makes of them.
-    fn evaluated(&self, op: AluOp, width: Width, other: &Self) -> Option<Self> {
-        let plain =
-            |scalar: &Self| scalar.umin.number() == scalar.umax.number() && scalar.umin.number().is_some();
-        if !plain(self) || !plain(other) {
-            return None;
-        }
-        W::evaluated(op, width, self.umin, other.umin)
-            .map(|number| Self::of_parts(Known::constant(number), Known::constant(number.low())))
+        self.alu_parts(op, width, other).settled()
     }
 
     /// The same before reduction: each part holds every result by itself.
@@ -68,8 +59,7 @@ impl<W: Wide> Scalar<W> {
     /// Results of `-self` at `width`.
     #[must_use]
     pub fn negated(&self, width: Width) -> Self {
-        let zero = Self::of_parts(Known::constant(W::ZERO), Known::constant(W::Half::ZERO));
-        zero.alu(AluOp::Sub, width, self)
+        Self::exactly(W::ZERO).alu(AluOp::Sub, width, self)
     }
 }
 
