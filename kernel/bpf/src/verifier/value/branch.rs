@@ -39,8 +39,12 @@ pub fn refine_parts<W: Wide>(
     match width {
         Width::W64 => {
             wide = assume(condition, outcome, wide.0, wide.1);
-            if matches!((condition, outcome), (Condition::Eq, true) | (Condition::Ne, false)) {
-                low = equal(low.0, low.1);
+            // What holds of each bit holds of the low half.
+            if matches!(
+                (condition, outcome),
+                (Condition::Eq, true) | (Condition::Ne, false) | (Condition::Set, false)
+            ) {
+                low = assume(condition, outcome, low.0, low.1);
             }
         }
         Width::W32 => low = assume(condition, outcome, low.0, low.1),
@@ -89,22 +93,34 @@ fn without<W: Word>(known: Known<W>, other: Known<W>) -> Known<W> {
     Known { halves: Halves { lower: trim(lower), upper: trim(upper) }, ..known }
 }
 
-/// `a & b != 0`: where just one bit can be 1 in both, it is.
+/// `a & b != 0`: where just one bit can be 1 in both, it is, and no number is below the lowest that can.
 fn sharing<W: Word>(a: Known<W>, b: Known<W>) -> Both<W> {
     let shared = a.bits.max() & b.bits.max();
-    let bit = shared.equals(shared.lowest()).select(shared, W::ZERO);
+    let only = shared.equals(shared.lowest()).select(shared, W::ZERO);
+    let positive = shared & !W::SIGN;
+    let lower = Arc { from: positive.lowest(), to: !W::SIGN };
+    // A negative number shares its sign already, if the other can have it.
+    let least = (shared & W::SIGN).is_zero().select(W::SIGN | positive.lowest(), W::SIGN);
+    let halves = Halves::of_arc(lower).hull(Halves::of_arc(Arc { from: least, to: W::MAX }));
     let narrow = |known: Known<W>| {
-        let bits = Tnum { value: known.bits.value | bit, mask: known.bits.mask & !bit };
-        let known = without(Known { bits, ..known }, Known::constant(W::ZERO));
-        shared.is_zero().select(Known::EMPTY, known)
+        let bits = Tnum { value: known.bits.value | only, mask: known.bits.mask & !only };
+        shared.is_zero().select(Known::EMPTY, Known { bits, halves: known.halves.meet(halves) })
     };
     (narrow(a), narrow(b))
 }
 
-/// The numbers of `known` that share no 1 with any known one of `other`.
+/// The numbers of `known` that share no 1 with a number of `other`: with a known 1 of all, or with the fewest that
+/// those in a half have.
 fn disjoint<W: Word>(known: Known<W>, other: Known<W>) -> Known<W> {
     let bits = Tnum { value: W::ZERO, mask: !other.bits.value };
-    known.meet(Known { bits, ..Known::unknown() })
+    let Halves { lower, upper } = other.halves;
+    let of_lower = Arc { from: W::ZERO, to: !lower.min };
+    let of_upper = Arc { from: W::ZERO, to: !upper.min };
+    let halves = lower
+        .is_empty()
+        .select(Halves::EMPTY, Halves::of_arc(of_lower))
+        .hull(upper.is_empty().select(Halves::EMPTY, Halves::of_arc(of_upper)));
+    known.meet(Known { bits, halves })
 }
 
 /// Which numbers are small.

@@ -73,8 +73,24 @@ impl Scalar {
 
     /// Any number of `size` bytes.
     #[must_use]
-    pub fn of_size(size: Size) -> Self {
-        Self::range(0, alu::mask(size))
+    pub const fn of_size(size: Size) -> Self {
+        let most = alu::mask(size);
+        let (smin32, smax32) = match size {
+            Size::DW => return Self::UNKNOWN,
+            Size::W => (i32::MIN, i32::MAX),
+            Size::H | Size::B => (0, most as i32),
+        };
+        Self {
+            bits: Tnum { value: 0, mask: most },
+            umin: 0,
+            umax: most,
+            smin: 0,
+            smax: most as i64,
+            umin32: 0,
+            umax32: most as u32,
+            smin32,
+            smax32,
+        }
     }
 
     /// Its one value, if it has just one.
@@ -103,6 +119,18 @@ impl<W: Wide> Scalar<W> {
         smin32: W::Half::LEAST,
         smax32: W::Half::MOST,
     };
+
+    /// Exactly `number`.
+    #[must_use]
+    pub fn exactly(number: W) -> Self {
+        Self::of_parts(Known::constant(number), Known::constant(number.low()))
+    }
+
+    /// Its one number, if there is just one and it is a plain one: a short cut for the most common operands.
+    fn plain(&self) -> Option<W> {
+        let (least, most) = (self.umin.number()?, self.umax.number()?);
+        (least == most).then_some(self.umin)
+    }
 
     /// Whether `number` is in it.
     #[must_use]

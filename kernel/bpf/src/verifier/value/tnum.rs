@@ -94,7 +94,7 @@ impl<W: Word> Tnum<W> {
     /// Sums. An unknown bit spreads as far as a carry out of it can: that is where the sums of the smallest
     /// and of the largest numbers differ.
     #[must_use]
-    pub fn add(self, other: Self) -> Self {
+    pub fn sum(self, other: Self) -> Self {
         let least = self.value.plus(other.value);
         let unknown = self.mask.plus(other.mask);
         let mask = (least.plus(unknown) ^ least) | self.mask | other.mask;
@@ -103,7 +103,7 @@ impl<W: Word> Tnum<W> {
 
     /// Differences, by the same argument on borrows.
     #[must_use]
-    pub fn sub(self, other: Self) -> Self {
+    pub fn difference(self, other: Self) -> Self {
         let difference = self.value.minus(other.value);
         let most = difference.plus(self.mask);
         let least = difference.minus(other.mask);
@@ -136,23 +136,23 @@ impl<W: Word> Tnum<W> {
     /// Products, by long multiplication: where a bit of `self` is unknown, the sum so far with and without
     /// the shifted `other` is joined.
     #[must_use]
-    pub fn mul(self, other: Self) -> Self {
-        let mut sum = Self::constant(W::ZERO);
+    pub fn product(self, other: Self) -> Self {
+        let mut total = Self::constant(W::ZERO);
         for place in 0..W::WIDTH {
             let rest = self.max().right(place);
             if rest.is_zero().known() == Some(true) {
                 break;
             }
             let bit = |word: W| !(word.right(place) & W::ONE).is_zero();
-            sum = bit(self.max()).choose(
+            total = bit(self.max()).choose(
                 || {
-                    let more = sum.add(other.lsh(place));
-                    bit(self.mask).choose(|| sum.join(more), || more)
+                    let more = total.sum(other.lsh(place));
+                    bit(self.mask).choose(|| total.join(more), || more)
                 },
-                || sum,
+                || total,
             );
         }
-        sum
+        total
     }
 
     /// Left shifts by a count below the width.

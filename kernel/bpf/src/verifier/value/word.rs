@@ -165,7 +165,7 @@ pub trait Wide: Word {
     /// Bits of `size`, where a word is 8 bytes.
     #[must_use]
     fn bits(size: Size) -> u32 {
-        Self::WIDTH / 8 * size.bytes() as u32
+        Self::WIDTH * size.bytes() as u32 / 8
     }
 }
 

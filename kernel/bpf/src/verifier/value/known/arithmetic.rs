@@ -7,33 +7,33 @@ use crate::verifier::value::word::{Bit, Word};
 impl<W: Word> Known<W> {
     /// Sums.
     #[must_use]
-    pub fn add(self, other: Self) -> Self {
+    pub fn sum(self, other: Self) -> Self {
         let halves =
             self.halves.pairs(other.halves, |Piece { interval: a, .. }, Piece { interval: b, .. }| {
                 // Two halves together are shorter than the circle, so this is an arc wherever it wraps.
                 Halves::of_arc(Arc { from: a.min.plus(b.min), to: a.max.plus(b.max) })
             });
-        Self { bits: self.bits.add(other.bits), halves }
+        Self { bits: self.bits.sum(other.bits), halves }
     }
 
     /// Differences.
     #[must_use]
-    pub fn sub(self, other: Self) -> Self {
+    pub fn difference(self, other: Self) -> Self {
         let halves =
             self.halves.pairs(other.halves, |Piece { interval: a, .. }, Piece { interval: b, .. }| {
                 Halves::of_arc(Arc { from: a.min.minus(b.max), to: a.max.minus(b.min) })
             });
-        Self { bits: self.bits.sub(other.bits), halves }
+        Self { bits: self.bits.difference(other.bits), halves }
     }
 
     /// Products.
     #[must_use]
-    pub fn mul(self, other: Self) -> Self {
+    pub fn product(self, other: Self) -> Self {
         let halves = self.halves.pairs(other.halves, |a, b| {
             let products = products(a.magnitudes(), b.magnitudes());
             Halves::of_arc(if a.sign == b.sign { products } else { products.negated() })
         });
-        Self { bits: self.bits.mul(other.bits), halves }
+        Self { bits: self.bits.product(other.bits), halves }
     }
 }
 

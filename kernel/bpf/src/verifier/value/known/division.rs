@@ -9,7 +9,7 @@ use crate::verifier::value::word::{Bit, Word};
 impl<W: Word> Known<W> {
     /// Unsigned quotients.
     #[must_use]
-    pub fn div(self, other: Self) -> Self {
+    pub fn quotient(self, other: Self) -> Self {
         let halves = self.halves.pairs(other.halves, |a, b| {
             let divisors = other.divisors(b.interval);
             divided(divisors, quotients(a.interval, divisors)).hull(zero(b.interval))
@@ -19,7 +19,7 @@ impl<W: Word> Known<W> {
 
     /// Signed quotients. MIN / -1, 2^(width - 1), is MIN again by wrapping.
     #[must_use]
-    pub fn sdiv(self, other: Self) -> Self {
+    pub fn signed_quotient(self, other: Self) -> Self {
         let halves = self.halves.pairs(other.halves, |a, b| {
             let divisors = match b.sign {
                 Sign::Positive => other.divisors(b.interval),
@@ -34,7 +34,7 @@ impl<W: Word> Known<W> {
 
     /// Unsigned remainders.
     #[must_use]
-    pub fn rem(self, other: Self) -> Self {
+    pub fn remainder(self, other: Self) -> Self {
         let halves = self.halves.pairs(other.halves, |a, b| {
             let divisors = other.divisors(b.interval);
             divided(divisors, remainders(a.interval, divisors)).hull(undivided(a, b))
@@ -44,7 +44,7 @@ impl<W: Word> Known<W> {
 
     /// Signed remainders.
     #[must_use]
-    pub fn srem(self, other: Self) -> Self {
+    pub fn signed_remainder(self, other: Self) -> Self {
         let halves = self.halves.pairs(other.halves, |a, b| {
             let divisors = match b.sign {
                 Sign::Positive => other.divisors(b.interval),

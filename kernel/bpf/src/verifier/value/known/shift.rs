@@ -2,7 +2,7 @@
 
 use super::Known;
 use crate::verifier::value::interval::{Arc, Halves, Interval};
-use crate::verifier::value::word::{Bit, Word};
+use crate::verifier::value::word::{Bit, Merge, Word};
 
 /// Which shift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,14 +19,20 @@ impl<W: Word> Known<W> {
     /// Shifts by each of `counts`, joined.
     #[must_use]
     pub fn shifted(self, shift: Shift, counts: Self) -> Self {
-        let counts = counts.and(Self::constant(W::literal(u64::from(W::WIDTH - 1))));
+        counts.each_count(Self::EMPTY, |sum, count| sum.join(self.shifted_by(shift, count)))
+    }
+
+    /// Adds, by `f`, what comes of each count to `sum`.
+    #[must_use]
+    pub fn each_count<T: Copy + Merge<W::Bit>>(self, sum: T, f: impl Fn(T, u32) -> T) -> T {
+        let counts = self.and(Self::constant(W::literal(u64::from(W::WIDTH - 1))));
         let Interval { min, max } = counts.halves.unsigned();
         // Words that are no plain numbers give no range, and every count is tried.
         let plain = |word: W, otherwise| word.number().map_or(otherwise, |count| count as u32);
         let (least, most) = (plain(min, 0), plain(max, W::WIDTH - 1).min(W::WIDTH - 1));
-        (least..=most).fold(Self::EMPTY, |sum, count| {
+        (least..=most).fold(sum, |sum, count| {
             let counted = counts.contains(W::literal(u64::from(count)));
-            counted.choose(|| sum.join(self.shifted_by(shift, count)), || sum)
+            counted.choose(|| f(sum, count), || sum)
         })
     }
 
@@ -51,6 +57,7 @@ impl<W: Word> Known<W> {
             let empty = piece.interval.is_empty();
             empty.choose(|| sum, || sum.hull(Halves::of_arc(arc(piece.interval))))
         });
-        Self { bits, halves }
+        // Joined with others, its ends would not be found any more.
+        Self { bits, halves }.aligned()
     }
 }

@@ -9,31 +9,23 @@ impl<W: Wide> Scalar<W> {
     /// Results of `self op other` at `width`.
     #[must_use]
     pub fn alu(&self, op: AluOp, width: Width, other: &Self) -> Self {
-        match self.evaluated(op, width, other) {
-            Some(result) => result,
-            None => self.alu_parts(op, width, other).settled(),
+        if let (Some(dst), Some(src)) = (self.plain(), other.plain())
+            && let Some(result) = W::evaluated(op, width, dst, src)
+        {
+            return Self::exactly(result);
         }
-    }
-
-    /// Of two constants that are plain numbers, what the interpreter makes of them.
-    fn evaluated(&self, op: AluOp, width: Width, other: &Self) -> Option<Self> {
-        let plain =
-            |scalar: &Self| scalar.umin.number() == scalar.umax.number() && scalar.umin.number().is_some();
-        if !plain(self) || !plain(other) {
-            return None;
-        }
-        W::evaluated(op, width, self.umin, other.umin)
-            .map(|number| Self::of_parts(Known::constant(number), Known::constant(number.low())))
+        self.alu_parts(op, width, other).settled()
     }
 
     /// The same before reduction: each part holds every result by itself.
     #[must_use]
     pub fn alu_parts(&self, op: AluOp, width: Width, other: &Self) -> Self {
-        match width {
-            Width::W64 => Self::of_parts(
-                operate(op, self.wide(), other.wide()),
-                // The low half of these results depends on the low halves alone.
-                match op {
+        match (width, op) {
+            (Width::W32, _) => Self::zero_extended(operate(op, self.low(), other.low())),
+            (Width::W64, AluOp::Lsh) => self.shifted_left(other.wide()),
+            (Width::W64, _) => {
+                let low = match op {
+                    // Those whose low half depends on the low halves alone.
                     AluOp::Add
                     | AluOp::Sub
                     | AluOp::Mul
@@ -42,29 +34,44 @@ impl<W: Wide> Scalar<W> {
                     | AluOp::Xor
                     | AluOp::Mov => operate(op, self.low(), other.low()),
                     _ => Known::unknown(),
-                },
-            ),
-            Width::W32 => Self::zero_extended(operate(op, self.low(), other.low())),
+                };
+                Self::of_parts(operate(op, self.wide(), other.wide()), low)
+            }
         }
+    }
+
+    /// The high half is shifted out, and the low half is zero, from the count of half the width on.
+    fn shifted_left(&self, counts: Known<W>) -> Self {
+        let half = W::Half::WIDTH;
+        let extended = Self::zero_extended(self.low()).wide();
+        let none = (Known::EMPTY, Known::EMPTY);
+        let (wide, low) = counts.each_count(none, |(wide, low), count| {
+            let (whole, shifted_low) = if count < half {
+                (self.wide(), self.low().shifted_by(Shift::Left, count))
+            } else {
+                (extended, Known::constant(W::Half::ZERO))
+            };
+            (wide.join(whole.shifted_by(Shift::Left, count)), low.join(shifted_low))
+        });
+        Self::of_parts(wide, low)
     }
 
     /// Results of `-self` at `width`.
     #[must_use]
     pub fn negated(&self, width: Width) -> Self {
-        let zero = Self::of_parts(Known::constant(W::ZERO), Known::constant(W::Half::ZERO));
-        zero.alu(AluOp::Sub, width, self)
+        Self::exactly(W::ZERO).alu(AluOp::Sub, width, self)
     }
 }
 
 fn operate<W: Word>(op: AluOp, dst: Known<W>, src: Known<W>) -> Known<W> {
     match op {
-        AluOp::Add => dst.add(src),
-        AluOp::Sub => dst.sub(src),
-        AluOp::Mul => dst.mul(src),
-        AluOp::Div => dst.div(src),
-        AluOp::SDiv => dst.sdiv(src),
-        AluOp::Mod => dst.rem(src),
-        AluOp::SMod => dst.srem(src),
+        AluOp::Add => dst.sum(src),
+        AluOp::Sub => dst.difference(src),
+        AluOp::Mul => dst.product(src),
+        AluOp::Div => dst.quotient(src),
+        AluOp::SDiv => dst.signed_quotient(src),
+        AluOp::Mod => dst.remainder(src),
+        AluOp::SMod => dst.signed_remainder(src),
         AluOp::And => dst.and(src),
         AluOp::Or => dst.or(src),
         AluOp::Xor => dst.xor(src),

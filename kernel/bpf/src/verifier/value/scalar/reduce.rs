@@ -25,6 +25,9 @@ impl<W: Wide> Scalar<W> {
     /// The same set with each part narrowed as far as the others tell, and whether it holds any number.
     #[must_use]
     pub fn reduced(&self) -> (Self, W::Bit) {
+        if let Some(number) = self.plain() {
+            return (Self::exactly(number), self.contains(number));
+        }
         let all = Product { high: self.bits.high(), low: self.low().aligned() };
         let Halves { lower, upper } = self.wide().halves;
         let (lower, upper) = (all.aligned(lower), all.aligned(upper));
