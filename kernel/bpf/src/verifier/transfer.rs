@@ -1,10 +1,11 @@
 //! The transformer: the state after an instruction whose obligations were granted. It refuses nothing.
 
+mod call;
+
 use super::obligation::{Facts, extended};
 use super::state::{StackSpan, State};
 use super::value::{MAX_OFFSET, Pointer, Scalar, Target, Value, refine};
 use crate::context::FieldKind;
-use crate::helpers::{Return, helper};
 use crate::insn::{AluOp, AtomicOp, Condition, Extend, Fetch, Immediate, Insn, Operand, Reg, Size, Width};
 
 /// The identity of a pointer that shares its unknown part with no other any more.
@@ -42,7 +43,7 @@ pub fn step(state: &mut State, insn: &Insn, facts: &Facts<'_>) {
                 (Fetch::Yes, _) => state.set(src, old),
             }
         }
-        Insn::CallHelper { id } => call(state, id),
+        Insn::CallHelper { id } => call::helper(state, id),
         Insn::Jump { .. }
         | Insn::Branch { .. }
         | Insn::CallLocal { .. }
@@ -173,25 +174,6 @@ fn constant(facts: &Facts<'_>, map: u32, pointer: &Pointer, offset: i64, size: S
     let bytes = facts.constant_value(map)?.get(start..start.checked_add(size.bytes())?)?;
     let number = bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
     Some(Scalar::constant(number))
-}
-
-fn call(state: &mut State, id: u32) {
-    let returned = match helper(id).map(|helper| helper.returns) {
-        Some(Return::Number32) => Value::Number(Scalar::of_size(Size::W)),
-        Some(Return::ValueOrNull) => value_or_null(state),
-        Some(Return::Number) | None => Value::NUMBER,
-    };
-    state.clobber_arguments();
-    state.set(Reg::R0, returned);
-}
-
-/// The result of a lookup in the map in r1.
-fn value_or_null(state: &mut State) -> Value {
-    let Value::Pointer(Pointer { target: Target::Map { map }, .. }) = state.get(Reg::R1) else {
-        return Value::Uninitialised;
-    };
-    let identity = new_identity(state);
-    Value::Pointer(Pointer { identity, ..Pointer::to(Target::MapValueOrNull { map }) })
 }
 
 /// A conditional jump, whose operands an obligation has admitted.
