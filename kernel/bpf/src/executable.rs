@@ -7,7 +7,7 @@ use crate::context::ProgramKind;
 use crate::error::{BpfError, Fault};
 use crate::helpers::Services;
 use crate::interpreter::{FRAME_BYTES, MAX_FRAMES, Memory, PacketBounds, Region, TooManyRegions};
-use crate::maps::Map;
+use crate::maps::{Map, MapDef};
 use crate::memory::{Buffer, Reclaim};
 use crate::object::MapAccess;
 use crate::profile::PhysicalProfile;
@@ -33,7 +33,7 @@ pub struct Job<'a, M: Reclaim> {
     pub(crate) arguments: [u64; 2],
     pub(crate) stack_top: u64,
     pub(crate) memory: Memory<'a>,
-    pub(crate) maps: &'a [Map<M>],
+    pub(crate) maps: &'a [&'a Map<M>],
 }
 
 /// A completed run.
@@ -94,7 +94,7 @@ impl core::error::Error for MapMismatch {}
 /// A verified program with its object's maps.
 pub struct Executable<'a, P: PhysicalProfile> {
     verified: Verified<'a, P>,
-    maps: &'a [Map<P::MemoryStrategy>],
+    maps: &'a [&'a Map<P::MemoryStrategy>],
 }
 
 impl<'a, P: PhysicalProfile> Executable<'a, P> {
@@ -102,10 +102,13 @@ impl<'a, P: PhysicalProfile> Executable<'a, P> {
     ///
     /// # Errors
     /// [`MapMismatch`]: the proof is about other maps.
-    pub fn new(verified: Verified<'a, P>, maps: &'a [Map<P::MemoryStrategy>]) -> Result<Self, MapMismatch> {
+    pub fn new(
+        verified: Verified<'a, P>,
+        maps: &'a [&'a Map<P::MemoryStrategy>],
+    ) -> Result<Self, MapMismatch> {
         let defs = verified.program.maps;
         let same = defs.len() == maps.len() && maps.iter().zip(defs).all(|(map, def)| map.is_made_from(def));
-        if same { Ok(Self { verified, maps }) } else { Err(MapMismatch) }
+        if same && holds_likes(maps, defs) { Ok(Self { verified, maps }) } else { Err(MapMismatch) }
     }
 
     /// What was proven.
@@ -154,9 +157,22 @@ impl<'a, P: PhysicalProfile> Executable<'a, P> {
     }
 }
 
+/// Whether the maps inside maps are as the verifier took them to be.
+fn holds_likes<M: Reclaim>(maps: &[&Map<M>], defs: &[MapDef<'_>]) -> bool {
+    maps.iter().zip(defs).filter(|(map, _)| map.kind().holds_maps()).all(|(map, def)| {
+        let template = def.inner.and_then(|inner| defs.get(inner as usize));
+        let is_like = |inner: u32| {
+            let inner = defs.get(inner as usize);
+            inner.zip(template).is_some_and(|(inner, template)| inner.is_like(template))
+        };
+        map.references().all(is_like)
+    })
+}
+
 fn map_region<M: Reclaim>(map: &Map<M>) -> Region<'_> {
     match map.access() {
-        MapAccess::ReadWrite => Region::read_write(map.values()),
+        // That a program reads none of what it may only write, the verifier has seen to.
+        MapAccess::ReadWrite | MapAccess::WriteOnly => Region::read_write(map.values()),
         MapAccess::ReadOnly => Region::read_only_cells(map.values()),
     }
 }

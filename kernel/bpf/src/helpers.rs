@@ -146,9 +146,9 @@ pub(crate) const fn handle(map: u32) -> u64 {
     map as u64 + 1
 }
 
-fn map_of<M: Reclaim>(maps: &[Map<M>], handle: u64) -> Result<&Map<M>, CallError> {
+fn map_of<'m, M: Reclaim>(maps: &[&'m Map<M>], handle: u64) -> Result<&'m Map<M>, CallError> {
     let index = handle.checked_sub(1).and_then(|index| usize::try_from(index).ok());
-    index.and_then(|index| maps.get(index)).ok_or(CallError::Access(handle))
+    index.and_then(|index| maps.get(index)).copied().ok_or(CallError::Access(handle))
 }
 
 /// Calls helper `id` with the registers r1 to r5, and returns r0.
@@ -159,7 +159,7 @@ pub fn call<M: Reclaim>(
     id: u32,
     arguments: [u64; 5],
     memory: &Memory<'_>,
-    maps: &[Map<M>],
+    maps: &[&Map<M>],
     services: &mut dyn Services,
 ) -> Result<u64, CallError> {
     let [first, second, third, fourth, _] = arguments;
@@ -193,7 +193,7 @@ pub fn call<M: Reclaim>(
     }
 }
 
-fn writable<M: Reclaim>(maps: &[Map<M>], handle: u64) -> Result<&Map<M>, CallError> {
+fn writable<'m, M: Reclaim>(maps: &[&'m Map<M>], handle: u64) -> Result<&'m Map<M>, CallError> {
     match map_of(maps, handle)? {
         map if map.access() == MapAccess::ReadWrite => Ok(map),
         _ => Err(CallError::Access(handle)),

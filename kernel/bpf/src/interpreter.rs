@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_function_leaves_nothing_in_the_argument_registers() {
-        let (memory, maps) = (Memory::default(), &[] as &[Map<Strategy>]);
+        let (memory, maps) = (Memory::default(), &[] as &[&Map<Strategy>]);
         let job = Job { text: &[], entry: 0, limit: 1, arguments: [7, 7], stack_top: 4096, memory, maps };
         let mut machine = Machine::new(&job);
         machine.enter(5).unwrap();

@@ -13,7 +13,7 @@ use crate::helpers::{Helper, helper};
 use crate::insn::{AluOp, AtomicOp, Condition, Extend, Immediate, Insn, Operand, Reg, Size, Width};
 use crate::interpreter::FRAME_BYTES;
 use crate::maps::{MapDef, MapKind};
-use crate::object::MapAccess;
+use crate::object::{MapAccess, ShortName};
 
 pub use access::Mode;
 
@@ -309,7 +309,13 @@ fn comparison(
 }
 
 fn map_reference(facts: &Facts<'_>, value: Immediate) -> Result<(), Reason> {
-    let def = |map: u32| facts.maps.get(map as usize).ok_or(Reason::UnknownMap(map));
+    let def = |map: u32| match facts.maps.get(map as usize) {
+        None => Err(Reason::UnknownMap(map)),
+        Some(MapDef { name, refused: Some(error), .. }) => {
+            Err(Reason::MapRefused { map: ShortName::new(name), error: *error })
+        }
+        Some(def) => Ok(def),
+    };
     match value {
         Immediate::Value(_) => Ok(()),
         Immediate::Map(map) => def(map).map(drop),

@@ -6,6 +6,8 @@ use super::value::Value;
 use crate::helpers::{Argument, Helper};
 use crate::insn::{DecodeError, Reg};
 use crate::interpreter::MAX_FRAMES;
+use crate::maps::MapError;
+use crate::object::ShortName;
 
 /// A program that was not proven safe.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,6 +54,13 @@ pub enum Reason {
     },
     /// A map that the object does not have.
     UnknownMap(u32),
+    /// A map that could not be made.
+    MapRefused {
+        /// Its name.
+        map: ShortName,
+        /// Why not.
+        error: MapError,
+    },
     /// A direct offset beyond the map's first value.
     MapOffset(u32),
     /// A register that was not written.
@@ -216,6 +225,7 @@ impl Reason {
                 write!(f, "more than {limit} instructions with the functions it calls")
             }
             Self::UnknownMap(map) => write!(f, "the object has no map {map}"),
+            Self::MapRefused { map, error } => write!(f, "map `{map}`: {error}"),
             Self::MapOffset(offset) => {
                 write!(f, "offset {offset} lies beyond the map's first value, if it has one")
             }
