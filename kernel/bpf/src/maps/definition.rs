@@ -208,7 +208,11 @@ impl<'a> MapDef<'a> {
         if references && many {
             return Err(MapError::TooManyValues);
         }
-        let access = match spec.flags & (flag::RDONLY_PROG | flag::WRONLY_PROG) {
+        // Programs look devices and sockets up, and no more.
+        let is_owners =
+            matches!(kind, MapKind::Devmap | MapKind::DevmapHash | MapKind::Cpumap | MapKind::Xskmap);
+        let flags = if is_owners { spec.flags | flag::RDONLY_PROG } else { spec.flags };
+        let access = match flags & (flag::RDONLY_PROG | flag::WRONLY_PROG) {
             0 => spec.access,
             flag::RDONLY_PROG => MapAccess::ReadOnly,
             flag::WRONLY_PROG => MapAccess::WriteOnly,

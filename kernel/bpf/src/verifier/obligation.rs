@@ -16,6 +16,7 @@ use crate::maps::{MapDef, MapKind};
 use crate::object::{MapAccess, ShortName};
 
 pub use access::Mode;
+pub(super) use call::{map_in, map_index};
 
 /// What is known of the program besides its instructions.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,9 @@ use crate::insn::{AluOp, AtomicOp, Condition, Extend, Fetch, Immediate, Insn, Op
 /// The identity of a pointer that shares its unknown part with no other any more.
 const UNLINKED: u32 = u32::MAX;
 
+/// The identity of pointers from the start of the packet's metadata.
+const METADATA: u32 = u32::MAX - 1;
+
 /// Executes an instruction that only goes on to the next.
 pub fn step(state: &mut State, insn: &Insn, facts: &Facts<'_>) {
     match *insn {
@@ -43,7 +46,7 @@ pub fn step(state: &mut State, insn: &Insn, facts: &Facts<'_>) {
                 (Fetch::Yes, _) => state.set(src, old),
             }
         }
-        Insn::CallHelper { id } => call::helper(state, id),
+        Insn::CallHelper { id } => call::helper(state, id, facts),
         Insn::Jump { .. }
         | Insn::Branch { .. }
         | Insn::CallLocal { .. }
@@ -159,9 +162,12 @@ fn load(state: &State, facts: &Facts<'_>, base: Reg, offset: i64, size: Size, ex
 fn context_field(facts: &Facts<'_>, pointer: &Pointer, offset: i64, size: Size) -> Option<Value> {
     let place = u64::try_from(pointer.reach(offset).0).ok()?;
     let target = match facts.kind.layout().field(place, size.bytes() as u64)?.kind {
-        // There is no metadata in front of a packet yet, so it starts where the packet does.
-        FieldKind::PacketStart | FieldKind::PacketMeta => Target::Packet,
+        FieldKind::PacketStart => Target::Packet,
         FieldKind::PacketEnd => Target::PacketEnd,
+        FieldKind::PacketMeta => {
+            // It starts somewhere in front of the packet: what is proven of one is not of the other.
+            return Some(Value::Pointer(Pointer { identity: METADATA, ..Pointer::to(Target::Packet) }));
+        }
         FieldKind::Number | FieldKind::WholeNumber => return None,
     };
     Some(Value::Pointer(Pointer::to(target)))

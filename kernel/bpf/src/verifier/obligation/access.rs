@@ -54,6 +54,7 @@ pub(super) fn check(
         Target::Packet if mode == Mode::Atomic => Err(Reason::ReadOnly(base)),
         Target::Packet => packet(base, &pointer, offset, size.bytes() as u64),
         Target::MapValue { map } if mode.writes() && read_only(facts, map) => Err(Reason::ReadOnly(base)),
+        Target::MapValue { map } if mode.reads() && write_only(facts, map) => Err(Reason::WriteOnly(base)),
         Target::MapValue { .. } | Target::Memory { .. } => {
             bounded(base, value, &pointer, offset, size.bytes() as u64, facts)
         }
@@ -66,10 +67,18 @@ impl Mode {
     fn writes(self) -> bool {
         !matches!(self, Self::Load(_))
     }
+
+    fn reads(self) -> bool {
+        !matches!(self, Self::Store(_))
+    }
 }
 
 fn read_only(facts: &Facts<'_>, map: u32) -> bool {
     facts.maps.get(map as usize).is_none_or(|def| def.access == MapAccess::ReadOnly)
+}
+
+fn write_only(facts: &Facts<'_>, map: u32) -> bool {
+    facts.maps.get(map as usize).is_none_or(|def| def.access == MapAccess::WriteOnly)
 }
 
 impl Access<'_> {
