@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use kernel_bpf::context::ProgramKind;
-use kernel_bpf::maps::MapDef;
+use kernel_bpf::maps::{self, MapDef};
 use kernel_bpf::object::{Object, ProgramSpec};
 use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
 use kernel_bpf::{BpfProgram, Verified, verify};
@@ -112,15 +112,10 @@ fn decide(name: &str, bytes: &mut [u8], workspace: &mut [u64]) -> Vec<Decision> 
         Ok(object) => object,
         Err(error) => return vec![Decision::rejected(name, error.to_string())],
     };
-    let defs: Result<Vec<_>, String> = object
-        .maps()
-        .map(|spec| MapDef::of(&spec).map_err(|error| format!("map `{}`: {error}", spec.name)))
-        .collect();
+    let mut defs = vec![MapDef::VACANT; object.map_count()];
+    maps::define(&object, &mut defs);
     let decide = |program: ProgramSpec<'_>| {
-        let mut decision = match &defs {
-            Ok(defs) => decide_program(name, &object, &program, defs, workspace),
-            Err(reason) => Decision::rejected(name, reason.clone()),
-        };
+        let mut decision = decide_program(name, &object, &program, &defs, workspace);
         (decision.section, decision.function) = (program.section.into(), program.name.into());
         decision
     };
@@ -157,13 +152,15 @@ fn decide_program(
         Ok(verified) => Decision { ns, ..Decision::rejected(name, String::new()).accepted(&verified) },
         Err(rejection) => {
             let first = object.function_at(rejection.pc).map_or(0, |function| function.first_insn);
+            let fault = object.fault_at(rejection.pc);
+            let reason = fault.map_or_else(|| rejection.to_string(), |fault| fault.to_string());
             let line = object.line_at(rejection.pc).map(|line| format!("{}:{}", line.file, line.line));
             Decision {
                 insn: Some(rejection.pc.saturating_sub(first)),
                 line,
                 states: rejection.states,
                 ns,
-                ..Decision::rejected(name, rejection.to_string())
+                ..Decision::rejected(name, reason)
             }
         }
     }

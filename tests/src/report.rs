@@ -48,6 +48,15 @@ impl Report {
         report
     }
 
+    /// Why a program was rejected, if it was.
+    #[must_use]
+    pub fn rejection(&self, program: &str) -> Option<&str> {
+        self.records.iter().find_map(|record| match record {
+            Record::Program { name, reason, .. } if name == program => reason.as_deref(),
+            _ => None,
+        })
+    }
+
     /// The summary, if it is the last record and the only one.
     #[must_use]
     pub fn summary(&self) -> Option<Summary> {

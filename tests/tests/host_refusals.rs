@@ -3,7 +3,7 @@
 use kernel_report::{Record, Verdict};
 use tests::fake_board::HostBoot;
 use tests::host::{boot_files, counting, manifest, results, returning, summary};
-use tests::insn::{Size, Slot, exit, jump, mov, store_imm};
+use tests::insn::{Size, Slot, exit, jump, mov, return_imm, store_imm};
 use tests::object_file::Draft;
 
 /// Programs that every verifier rejects, each for another reason.
@@ -94,18 +94,18 @@ fn a_bad_manifest_is_refused_and_every_program_runs_once() {
 }
 
 #[test]
-fn a_map_that_does_not_fit_is_refused_with_its_object() {
+fn a_program_whose_map_does_not_fit_is_refused_and_the_others_of_its_object_run() {
     let (code, uses) = counting();
     let huge = Draft::default()
         .array("sums", 1 << 20, 1 << 12)
         .program_with_maps("syscall", "greedy", &code, &uses)
+        .program("syscall", "frugal", &return_imm(3))
         .build();
     let boot = boot_files(&[("a.o", &huge), ("b.o", &returning("modest", 1))]);
-    let [("a.o", _, reason)] = boot.report.refusals()[..] else {
-        panic!("one refusal expected: {:?}", boot.report.refusals());
-    };
-    assert!(reason.contains("sums"), "{reason}");
-    assert_eq!((results(&boot, "modest"), summary(&boot).ok), (vec![1], false));
+    let reason = boot.report.rejection("greedy").unwrap();
+    assert!(reason.contains("map `sums`: no memory for its 4294967296 bytes"), "{reason}");
+    assert_eq!((results(&boot, "modest"), results(&boot, "frugal")), (vec![1], vec![3]));
+    assert!(!summary(&boot).ok);
 }
 
 #[test]

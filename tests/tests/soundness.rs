@@ -315,7 +315,8 @@ impl<'d> Place<'d> {
             kind if kind.takes_packet() => Input::Packet(&world.input),
             _ => Input::Context(&world.input),
         };
-        let executable = Executable::new(proven, &self.maps).map_err(|error| error.to_string())?;
+        let maps: Vec<_> = self.maps.iter().collect();
+        let executable = Executable::new(proven, &maps).map_err(|error| error.to_string())?;
         let completion = executable.run(&self.space, input, &mut services);
         let completion = completion.map_err(|fault| fault.to_string())?;
         let bytes = |map: &LiveMap| map.values().iter().map(Cell::get).collect();

@@ -6,10 +6,11 @@ use core::fmt::{self, Debug};
 use crate::context::ProgramKind;
 use crate::error::{BpfError, Fault};
 use crate::helpers::Services;
-use crate::interpreter::{FRAME_BYTES, MAX_FRAMES, Memory, PacketBounds, Region, TooManyRegions};
-use crate::maps::Map;
+use crate::interpreter::{FRAME_BYTES, MAX_FRAMES, Memory, Region, TooManyRegions};
+use crate::maps::{MAX_KEY, Map, MapDef};
 use crate::memory::{Buffer, Reclaim};
 use crate::object::MapAccess;
+use crate::packet::{HEADROOM, TAILROOM, Window};
 use crate::profile::PhysicalProfile;
 use crate::program::Verified;
 
@@ -27,13 +28,22 @@ pub trait Engine: Copy + Debug + 'static {
 
 /// A run about to start. Made by [`Executable::run`] alone, so holding one proves that its text was verified.
 pub struct Job<'a, M: Reclaim> {
+    pub(crate) kind: ProgramKind,
     pub(crate) text: &'a [u8],
     pub(crate) entry: usize,
     pub(crate) limit: u64,
     pub(crate) arguments: [u64; 2],
     pub(crate) stack_top: u64,
     pub(crate) memory: Memory<'a>,
-    pub(crate) maps: &'a [Map<M>],
+    pub(crate) maps: &'a [&'a Map<M>],
+    /// Where the packet is.
+    pub(crate) window: &'a Window<'a>,
+    /// Where keys are shown to functions that are called for entries of a map.
+    pub(crate) scratch: &'a [Cell<u8>],
+    /// Tail calls so far.
+    pub(crate) tail_calls: Cell<u32>,
+    /// The interface that the last redirection named.
+    pub(crate) redirected: Cell<u32>,
 }
 
 /// A completed run.
@@ -65,6 +75,7 @@ pub struct RunSpace<P: PhysicalProfile> {
     stack: Buffer<u8, P::MemoryStrategy>,
     context: Buffer<u8, P::MemoryStrategy>,
     packet: Buffer<u8, P::MemoryStrategy>,
+    scratch: Buffer<u8, P::MemoryStrategy>,
 }
 
 impl<P: PhysicalProfile> RunSpace<P> {
@@ -75,7 +86,12 @@ impl<P: PhysicalProfile> RunSpace<P> {
     pub fn new(frames: usize) -> Result<Self, BpfError> {
         let stack = frames.clamp(1, MAX_FRAMES) * FRAME_BYTES;
         let buffer = |bytes| Buffer::zeroed(bytes).ok_or(BpfError::OutOfMemory);
-        Ok(Self { stack: buffer(stack)?, context: buffer(CONTEXT_BYTES)?, packet: buffer(MAX_PACKET)? })
+        Ok(Self {
+            stack: buffer(stack)?,
+            context: buffer(CONTEXT_BYTES)?,
+            packet: buffer(HEADROOM + MAX_PACKET + TAILROOM)?,
+            scratch: buffer(MAX_KEY)?,
+        })
     }
 }
 
@@ -94,7 +110,7 @@ impl core::error::Error for MapMismatch {}
 /// A verified program with its object's maps.
 pub struct Executable<'a, P: PhysicalProfile> {
     verified: Verified<'a, P>,
-    maps: &'a [Map<P::MemoryStrategy>],
+    maps: &'a [&'a Map<P::MemoryStrategy>],
 }
 
 impl<'a, P: PhysicalProfile> Executable<'a, P> {
@@ -102,10 +118,13 @@ impl<'a, P: PhysicalProfile> Executable<'a, P> {
     ///
     /// # Errors
     /// [`MapMismatch`]: the proof is about other maps.
-    pub fn new(verified: Verified<'a, P>, maps: &'a [Map<P::MemoryStrategy>]) -> Result<Self, MapMismatch> {
+    pub fn new(
+        verified: Verified<'a, P>,
+        maps: &'a [&'a Map<P::MemoryStrategy>],
+    ) -> Result<Self, MapMismatch> {
         let defs = verified.program.maps;
         let same = defs.len() == maps.len() && maps.iter().zip(defs).all(|(map, def)| map.is_made_from(def));
-        if same { Ok(Self { verified, maps }) } else { Err(MapMismatch) }
+        if same && holds_likes(maps, defs) { Ok(Self { verified, maps }) } else { Err(MapMismatch) }
     }
 
     /// What was proven.
@@ -142,21 +161,52 @@ impl<'a, P: PhysicalProfile> Executable<'a, P> {
         let program = &self.verified.program;
         let stack = Region::read_write(space.stack.cells());
         let stack_top = stack.address() + space.stack.cells().len() as u64;
+        let window = match input {
+            Input::Packet(bytes) => Window::new(space.packet.cells(), bytes.len().min(MAX_PACKET)),
+            Input::Context(_) | Input::Memory(_) => Window::none(),
+        };
         let mut memory = Memory::default();
         let no_room = |TooManyRegions| Fault { error: BpfError::OutOfMemory, pc: program.entry, address: 0 };
         memory.add(stack).map_err(no_room)?;
-        let arguments = prepare(program.kind, space, input, &mut memory).map_err(no_room)?;
+        memory.add(Region::read_only_cells(space.scratch.cells())).map_err(no_room)?;
+        let arguments = prepare(program.kind, space, input, &window, &mut memory).map_err(no_room)?;
         for map in self.maps {
             memory.add(map_region(map)).map_err(no_room)?;
         }
-        let (text, entry, maps) = (program.text, program.entry, self.maps);
-        P::Engine::execute(&Job { text, entry, limit, arguments, stack_top, memory, maps }, services)
+        let job = Job {
+            kind: program.kind,
+            text: program.text,
+            entry: program.entry,
+            limit,
+            arguments,
+            stack_top,
+            memory,
+            maps: self.maps,
+            window: &window,
+            scratch: space.scratch.cells(),
+            tail_calls: Cell::new(0),
+            redirected: Cell::new(0),
+        };
+        P::Engine::execute(&job, services)
     }
+}
+
+/// Whether the maps inside maps are as the verifier took them to be.
+fn holds_likes<M: Reclaim>(maps: &[&Map<M>], defs: &[MapDef<'_>]) -> bool {
+    maps.iter().zip(defs).filter(|(map, _)| map.kind().holds_maps()).all(|(map, def)| {
+        let template = def.inner.and_then(|inner| defs.get(inner as usize));
+        let is_like = |inner: u32| {
+            let inner = defs.get(inner as usize);
+            inner.zip(template).is_some_and(|(inner, template)| inner.is_like(template))
+        };
+        map.references().all(is_like)
+    })
 }
 
 fn map_region<M: Reclaim>(map: &Map<M>) -> Region<'_> {
     match map.access() {
-        MapAccess::ReadWrite => Region::read_write(map.values()),
+        // That a program reads none of what it may only write, the verifier has seen to.
+        MapAccess::ReadWrite | MapAccess::WriteOnly => Region::read_write(map.values()),
         MapAccess::ReadOnly => Region::read_only_cells(map.values()),
     }
 }
@@ -166,31 +216,27 @@ fn prepare<'a, P: PhysicalProfile>(
     kind: ProgramKind,
     space: &'a RunSpace<P>,
     input: Input<'a>,
+    window: &'a Window<'a>,
     memory: &mut Memory<'a>,
 ) -> Result<[u64; 2], TooManyRegions> {
     let context = &space.context.cells()[..usize::from(kind.layout().size)];
     context.iter().for_each(|cell| cell.set(0));
-    let packet = match input {
+    match input {
         Input::Memory([]) => return Ok([0, 0]),
         Input::Memory(cells) => {
             let region = Region::read_write(cells);
             memory.add(region)?;
             return Ok([region.address(), cells.len() as u64]);
         }
-        Input::Context(bytes) => {
-            fill(context, bytes);
-            PacketBounds::default()
-        }
+        Input::Context(bytes) => fill(context, bytes),
         Input::Packet(bytes) => {
-            let packet = &space.packet.cells()[..bytes.len().min(MAX_PACKET)];
+            let packet = window.bytes(0, window.len()).unwrap_or_default();
             fill(packet, bytes);
             describe(kind, context, packet);
-            let region = Region::read_write(packet);
-            memory.add(region)?;
-            PacketBounds { start: region.address(), end: region.address() + packet.len() as u64 }
+            memory.add(Region::packet(window))?;
         }
-    };
-    let region = Region::context(context, kind.layout(), packet);
+    }
+    let region = Region::context(context, kind.layout(), window);
     memory.add(region)?;
     Ok([region.address(), 0])
 }
@@ -200,7 +246,7 @@ fn fill(cells: &[Cell<u8>], bytes: &[u8]) {
 }
 
 /// The one network interface there is, by its index.
-const IFINDEX: u32 = 1;
+pub(crate) const IFINDEX: u32 = 1;
 
 /// Writes the number fields of a packet's context.
 fn describe(kind: ProgramKind, context: &[Cell<u8>], packet: &[Cell<u8>]) {

@@ -1,116 +1,55 @@
-//! Helpers: what programs can ask of the kernel, by Linux's numbers. One table, read by the verifier and
-//! by every engine.
+//! Helpers: what programs can ask of the kernel, by Linux's numbers.
+//!
+//! [`helper`] says what each takes and leaves: one table, read by the verifier. [`call`] does it, for every
+//! engine. What a helper needs to run a function of the program it asks the engine for ([`Caller`]); a tail call
+//! it hands back ([`Outcome`]). Nothing here takes memory or reads a clock.
 
 mod format;
+mod maps;
+mod names;
+mod network;
+mod output;
+mod packets;
+mod signature;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
 
 use core::fmt;
 
+use crate::error::Fault;
+use crate::executable::Job;
 use crate::insn::Reg;
-use crate::interpreter::{InvalidAccess, Memory};
-use crate::maps::{MAX_KEY, Map};
+use crate::interpreter::InvalidAccess;
+use crate::maps::Map;
 use crate::memory::Reclaim;
-use crate::object::MapAccess;
 
 pub use format::{Conversions, conversions};
+pub use names::name;
+pub use signature::{Argument, Callers, Helper, Holding, Return};
 
-/// What a helper expects in an argument register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Argument {
-    /// The handle of a map. A key or value argument after it is of this map.
-    Map,
-    /// The address of a key of the map: initialised, readable.
-    Key,
-    /// The address of a value of the map: initialised, readable.
-    Value,
-    /// The address of readable memory whose size is the next argument.
-    Memory,
-    /// The size of the memory argument before: a number of at least 1.
-    Size,
-    /// Any number.
-    Number,
-    /// What a format string prints: nothing or a number, as the string says.
-    Printed,
-}
-
-/// What a helper leaves in r0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Return {
-    /// A number.
-    Number,
-    /// A 32-bit number.
-    Number32,
-    /// The address of a value of the map argument, or null.
-    ValueOrNull,
-}
-
-/// One helper's signature.
-#[derive(Clone, Copy, Debug)]
-pub struct Helper {
-    /// Linux's number (`BPF_FUNC_*`).
-    pub id: u32,
-    /// Its name without `bpf_`.
-    pub name: &'static str,
-    /// r1, r2, … as far as it takes any.
-    pub arguments: &'static [Argument],
-    /// r0.
-    pub returns: Return,
-}
-
-const MAP_LOOKUP_ELEM: u32 = 1;
-const MAP_UPDATE_ELEM: u32 = 2;
-const MAP_DELETE_ELEM: u32 = 3;
-const KTIME_GET_NS: u32 = 5;
 /// Its string is checked against its arguments by the verifier.
 pub(crate) const TRACE_PRINTK: u32 = 6;
-const GET_PRANDOM_U32: u32 = 7;
-const GET_SMP_PROCESSOR_ID: u32 = 8;
-
-use Argument::{Key, Number, Printed, Size, Value};
-
-const TABLE: &[Helper] = &[
-    Helper {
-        id: MAP_LOOKUP_ELEM,
-        name: "map_lookup_elem",
-        arguments: &[Argument::Map, Key],
-        returns: Return::ValueOrNull,
-    },
-    Helper {
-        id: MAP_UPDATE_ELEM,
-        name: "map_update_elem",
-        arguments: &[Argument::Map, Key, Value, Number],
-        returns: Return::Number,
-    },
-    Helper {
-        id: MAP_DELETE_ELEM,
-        name: "map_delete_elem",
-        arguments: &[Argument::Map, Key],
-        returns: Return::Number,
-    },
-    Helper { id: KTIME_GET_NS, name: "ktime_get_ns", arguments: &[], returns: Return::Number },
-    Helper {
-        id: TRACE_PRINTK,
-        name: "trace_printk",
-        arguments: &[Argument::Memory, Size, Printed, Printed, Printed],
-        returns: Return::Number,
-    },
-    Helper { id: GET_PRANDOM_U32, name: "get_prandom_u32", arguments: &[], returns: Return::Number32 },
-    Helper {
-        id: GET_SMP_PROCESSOR_ID,
-        name: "get_smp_processor_id",
-        arguments: &[],
-        returns: Return::Number32,
-    },
-];
+/// It ends the program it is called from.
+pub(crate) const TAIL_CALL: u32 = 12;
+/// Of a filter it reads what of others it writes.
+pub(crate) const MAP_PEEK_ELEM: u32 = 89;
 
 /// The helper with Linux's number `id`, if we have it.
 #[must_use]
 pub fn helper(id: u32) -> Option<&'static Helper> {
-    TABLE.iter().find(|helper| helper.id == id)
+    table::TABLE.binary_search_by_key(&id, |helper| helper.id).ok().map(|place| &table::TABLE[place])
 }
 
-/// Whether helper `id` changes the map it is given: none does that to a map that programs only read.
-pub(crate) const fn changes_map(id: u32) -> bool {
-    matches!(id, MAP_UPDATE_ELEM | MAP_DELETE_ELEM)
+/// It calls a function of the program so many times.
+pub(crate) const LOOP: u32 = 181;
+/// It calls a function of the program for each entry of a map.
+pub(crate) const FOR_EACH_MAP_ELEM: u32 = 164;
+
+/// Whether helper `id` calls a function of the program before it returns.
+pub(crate) const fn calls_back(id: u32) -> bool {
+    matches!(id, LOOP | FOR_EACH_MAP_ELEM)
 }
 
 /// What helpers ask of the world outside this crate.
@@ -125,13 +64,42 @@ pub trait Services {
     fn print(&mut self, text: fmt::Arguments<'_>);
 }
 
-/// Why a helper call went wrong. Neither can happen to a verified program.
+/// What an engine does for helpers that take a function of the program.
+pub trait Caller {
+    /// Runs the function whose address, as the program has it, is `function`, in a frame of its own below the
+    /// caller's; returns its r0.
+    ///
+    /// # Errors
+    /// The fault that ended it.
+    fn call(&mut self, function: u64, arguments: [u64; 5], services: &mut dyn Services)
+    -> Result<u64, Fault>;
+}
+
+/// What came of a helper call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The program goes on with this in r0.
+    Value(u64),
+    /// The program that begins at this slot of the text goes on in the caller's frame, with the context in r1.
+    TailCall(usize),
+}
+
+impl Outcome {
+    /// An error number, or 0.
+    const fn error(number: i64) -> Self {
+        Self::Value(number.cast_unsigned())
+    }
+}
+
+/// Why a helper call went wrong. None of these can happen to a verified program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallError {
     /// No such helper.
     Unknown,
     /// An argument that is not what the signature says, and the address or handle in it.
     Access(u64),
+    /// A function the helper called failed.
+    Fault(Fault),
 }
 
 impl From<InvalidAccess> for CallError {
@@ -140,100 +108,110 @@ impl From<InvalidAccess> for CallError {
     }
 }
 
+impl From<Fault> for CallError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Linux's error numbers, as helpers return them.
+mod errno {
+    pub(super) const NO_ENTRY: i64 = -2;
+    pub(super) const TOO_BIG: i64 = -7;
+    pub(super) const FAULT: i64 = -14;
+    pub(super) const NO_DEVICE: i64 = -19;
+    pub(super) const INVALID: i64 = -22;
+    pub(super) const NO_SPACE: i64 = -28;
+    pub(super) const NOT_SUPPORTED: i64 = -95;
+    pub(super) const FAMILY: i64 = -97;
+}
+
 /// Map handles in registers are the index plus one: no handle is null.
 #[must_use]
 pub(crate) const fn handle(map: u32) -> u64 {
     map as u64 + 1
 }
 
-fn map_of<M: Reclaim>(maps: &[Map<M>], handle: u64) -> Result<&Map<M>, CallError> {
-    let index = handle.checked_sub(1).and_then(|index| usize::try_from(index).ok());
-    index.and_then(|index| maps.get(index)).ok_or(CallError::Access(handle))
+/// A helper call: its arguments, and what it works on.
+struct Call<'c, 'a, M: Reclaim> {
+    arguments: [u64; 5],
+    job: &'c Job<'a, M>,
+    services: &'c mut dyn Services,
+    caller: &'c mut dyn Caller,
 }
 
-/// Calls helper `id` with the registers r1 to r5, and returns r0.
+type Called = Result<Outcome, CallError>;
+
+impl<'a, M: Reclaim> Call<'_, 'a, M> {
+    /// The map whose handle is argument `index`.
+    fn map(&self, index: usize) -> Result<&'a Map<M>, CallError> {
+        let handle = self.arguments[index];
+        let map = handle.checked_sub(1).and_then(|index| self.job.maps.get(usize::try_from(index).ok()?));
+        map.copied().ok_or(CallError::Access(handle))
+    }
+}
+
+/// Calls helper `id` with the registers r1 to r5 in a run of `job`.
 ///
 /// # Errors
-/// [`CallError`]; nothing was changed then.
+/// [`CallError`].
 pub fn call<M: Reclaim>(
     id: u32,
     arguments: [u64; 5],
-    memory: &Memory<'_>,
-    maps: &[Map<M>],
+    job: &Job<'_, M>,
     services: &mut dyn Services,
-) -> Result<u64, CallError> {
-    let [first, second, third, fourth, _] = arguments;
+    caller: &mut dyn Caller,
+) -> Result<Outcome, CallError> {
+    let mut call = Call { arguments, job, services, caller };
     match id {
-        MAP_LOOKUP_ELEM => {
-            let map = map_of(maps, first)?;
-            let (key, size) = key(map, second, memory)?;
-            let address = |offset: usize| map.values()[offset..].as_ptr().expose_provenance() as u64;
-            Ok(map.lookup(&key[..size]).map_or(0, address))
-        }
-        MAP_UPDATE_ELEM => {
-            let map = writable(maps, first)?;
-            let (key, size) = key(map, second, memory)?;
-            let value = memory.readable(third, map.value_size())?;
-            Ok(map.update(&key[..size], fourth, |index| value.byte(index)) as u64)
-        }
-        MAP_DELETE_ELEM => {
-            let map = writable(maps, first)?;
-            let (key, size) = key(map, second, memory)?;
-            Ok(map.delete(&key[..size]) as u64)
-        }
-        KTIME_GET_NS => Ok(services.now()),
-        TRACE_PRINTK => {
-            let length = usize::try_from(second).map_err(|_| CallError::Access(second))?;
-            let text = memory.readable(first, length)?;
-            Ok(format::print(&text, [third, fourth, arguments[4]], services) as u64)
-        }
-        GET_PRANDOM_U32 => Ok(u64::from(services.random())),
-        GET_SMP_PROCESSOR_ID => Ok(u64::from(services.processor())),
+        1 | 195 => call.map_lookup_elem(id),
+        2 => call.map_update_elem(),
+        3 => call.map_delete_elem(),
+        5 | 125 | 160 | 208 => Ok(Outcome::Value(call.services.now())),
+        6 => call.trace_printk(),
+        7 => Ok(Outcome::Value(call.services.random().into())),
+        8 => Ok(Outcome::Value(call.services.processor().into())),
+        9 => call.skb_store_bytes(),
+        10 => call.l3_csum_replace(),
+        11 => call.l4_csum_replace(),
+        12 => call.tail_call(),
+        23 => call.redirect(),
+        25 => call.perf_event_output(),
+        26 => call.skb_load_bytes(0),
+        28 => call.csum_diff(),
+        34 => call.get_hash_recalc(),
+        // All of a packet lies in one piece; there is one node.
+        39 | 42 => Ok(Outcome::Value(0)),
+        44 | 54 | 65 => call.xdp_adjust(id),
+        51 => call.redirect_map(),
+        68 => call.skb_load_bytes_relative(),
+        69 => call.fib_lookup(),
+        87 => call.map_push_elem(),
+        88 => call.map_pop_elem(),
+        89 => call.map_peek_elem(),
+        // One processor, and whoever holds a lock is not preempted: see `Callers` of programs with locks.
+        93 | 94 => Ok(Outcome::Value(0)),
+        118 => Ok(Outcome::Value(call.services.now() / NANOSECONDS_PER_JIFFY)),
+        130 => call.ringbuf_output(),
+        131 => call.ringbuf_reserve(),
+        132 | 133 => call.ringbuf_finish(id),
+        134 => call.ringbuf_query(),
+        164 => call.for_each_map_elem(),
+        165 => call.snprintf(),
+        177 => call.trace_vprintk(),
+        181 => call.repeat(),
+        182 => call.strncmp(),
+        188 => Ok(Outcome::Value(call.job.window.len())),
+        189 => call.xdp_load_bytes(),
+        190 => call.xdp_store_bytes(),
         _ => Err(CallError::Unknown),
     }
 }
 
-fn writable<M: Reclaim>(maps: &[Map<M>], handle: u64) -> Result<&Map<M>, CallError> {
-    match map_of(maps, handle)? {
-        map if map.access() == MapAccess::ReadWrite => Ok(map),
-        _ => Err(CallError::Access(handle)),
-    }
-}
-
-fn key<M: Reclaim>(
-    map: &Map<M>,
-    address: u64,
-    memory: &Memory<'_>,
-) -> Result<([u8; MAX_KEY], usize), CallError> {
-    let size = map.key_size();
-    let bytes = memory.readable(address, size)?;
-    let mut key = [0; MAX_KEY];
-    key.iter_mut().take(size).enumerate().for_each(|(index, byte)| *byte = bytes.byte(index));
-    Ok((key, size))
-}
+/// Linux's usual 250 jiffies a second.
+const NANOSECONDS_PER_JIFFY: u64 = 4_000_000;
 
 /// The registers a helper's arguments are in.
 pub(crate) fn argument_registers(helper: &Helper) -> impl Iterator<Item = (Reg, Argument)> + '_ {
     (1..).filter_map(Reg::new).zip(helper.arguments.iter().copied())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_key_value_and_size_argument_has_what_it_refers_to_before_it() {
-        for helper in TABLE {
-            for (index, argument) in helper.arguments.iter().enumerate() {
-                let before = &helper.arguments[..index];
-                match argument {
-                    Key | Value => assert!(before.contains(&Argument::Map), "{}", helper.name),
-                    Size => assert_eq!(before.last(), Some(&Argument::Memory), "{}", helper.name),
-                    Argument::Memory => assert_eq!(helper.arguments.get(index + 1), Some(&Size)),
-                    _ => {}
-                }
-            }
-            assert!(helper.arguments.len() <= 5);
-        }
-    }
 }

@@ -209,7 +209,7 @@ pub enum Immediate {
         /// Offset of the byte in the value.
         offset: u32,
     },
-    /// The address of a function, relative to the next slot but one, in slots.
+    /// The address of a function, in slots from the one after the first of the load.
     Function(i32),
 }
 

@@ -5,11 +5,11 @@ pub mod alu;
 #[expect(unsafe_code, reason = "turns checked addresses into accesses")]
 mod memory;
 
-pub use memory::{InvalidAccess, Memory, PacketBounds, Readable, Region, TooManyRegions};
+pub use memory::{InvalidAccess, Memory, Readable, Region, TooManyRegions};
 
 use crate::error::{BpfError, Fault};
 use crate::executable::{Completion, Engine, Job};
-use crate::helpers::{self, CallError, Services};
+use crate::helpers::{self, CallError, Caller, Outcome, Services};
 use crate::insn::{AtomicOp, Extend, Fetch, Immediate, Insn, Operand, Reg, Width, decode};
 use crate::memory::Reclaim;
 
@@ -28,10 +28,7 @@ impl Engine for Interpreter {
     fn execute<M: Reclaim>(job: &Job<'_, M>, services: &mut dyn Services) -> Result<Completion, Fault> {
         let mut machine = Machine::new(job);
         loop {
-            if machine.executed >= job.limit {
-                return Err(machine.fault(BpfError::Timeout));
-            }
-            machine.executed += 1;
+            machine.count()?;
             if let Some(r0) = machine.step(services)? {
                 return Ok(Completion { r0, insns: machine.executed });
             }
@@ -64,6 +61,16 @@ impl<'j, 'a, M: Reclaim> Machine<'j, 'a, M> {
         registers[1..3].copy_from_slice(&job.arguments);
         registers[Reg::FRAME.index()] = job.stack_top;
         Self { job, registers, pc: job.entry, executed: 0, frames: Default::default(), depth: 0 }
+    }
+
+    /// Counts an instruction that is about to be executed.
+    #[inline]
+    fn count(&mut self) -> Result<(), Fault> {
+        if self.executed >= self.job.limit {
+            return Err(self.fault(BpfError::Timeout));
+        }
+        self.executed += 1;
+        Ok(())
     }
 
     const fn fault(&self, error: BpfError) -> Fault {
@@ -141,10 +148,10 @@ impl<'j, 'a, M: Reclaim> Machine<'j, 'a, M> {
                     next = self.target(next, i32::from(offset))?;
                 }
             }
-            Insn::CallHelper { id } => self.call_helper(id, services)?,
+            Insn::CallHelper { id } => next = self.call_helper(id, next, services)?,
             Insn::CallRegister { target } => {
                 let id = u32::try_from(self.get(target)).map_err(|_| self.fault(BpfError::InvalidHelper))?;
-                self.call_helper(id, services)?;
+                next = self.call_helper(id, next, services)?;
             }
             Insn::CallLocal { offset } => {
                 self.enter(next)?;
@@ -171,22 +178,36 @@ impl<'j, 'a, M: Reclaim> Machine<'j, 'a, M> {
                 let map = self.job.maps.get(map as usize).ok_or(self.fault(BpfError::InvalidAccess))?;
                 Ok((map.values().as_ptr().expose_provenance() as u64).wrapping_add(u64::from(offset)))
             }
-            // Callbacks have no helper to take them yet, so the address of a function is never called.
-            Immediate::Function(_) => Err(self.fault(BpfError::InvalidInstruction)),
+            Immediate::Function(distance) => {
+                // Behind the two slots of the load, less one: distances count from the second.
+                Ok(function_handle(self.target(self.pc + 1, distance)?))
+            }
         }
     }
 
-    fn call_helper(&mut self, id: u32, services: &mut dyn Services) -> Result<(), Fault> {
+    /// Returns where to go on.
+    fn call_helper(&mut self, id: u32, next: usize, services: &mut dyn Services) -> Result<usize, Fault> {
         let [_, r1, r2, r3, r4, r5, ..] = self.registers;
-        let result = helpers::call(id, [r1, r2, r3, r4, r5], &self.job.memory, self.job.maps, services);
-        let r0 = result.map_err(|error| match error {
+        let job = self.job;
+        let outcome = helpers::call(id, [r1, r2, r3, r4, r5], job, services, self);
+        let outcome = outcome.map_err(|error| match error {
             CallError::Unknown => self.fault(BpfError::InvalidHelper),
             CallError::Access(address) => self.outside(InvalidAccess(address)),
+            CallError::Fault(fault) => fault,
         })?;
-        self.set(Reg::R0, r0);
         // The callee may have used them (RFC 9669 section 2.1); zeros keep what they held from leaking.
         self.registers[1..KEPT.start].fill(0);
-        Ok(())
+        match outcome {
+            Outcome::Value(r0) => {
+                self.set(Reg::R0, r0);
+                Ok(next)
+            }
+            Outcome::TailCall(entry) => {
+                self.registers[..Reg::FRAME.index()].fill(0);
+                self.registers[1] = r1;
+                Ok(entry)
+            }
+        }
     }
 
     fn enter(&mut self, return_to: usize) -> Result<(), Fault> {
@@ -210,18 +231,66 @@ impl<'j, 'a, M: Reclaim> Machine<'j, 'a, M> {
     }
 }
 
+/// The address of the function at slot `pc`, as programs have it: 0 is none.
+const fn function_handle(pc: usize) -> u64 {
+    pc as u64 + 1
+}
+
+impl<M: Reclaim> Caller for Machine<'_, '_, M> {
+    fn call(
+        &mut self,
+        function: u64,
+        arguments: [u64; 5],
+        services: &mut dyn Services,
+    ) -> Result<u64, Fault> {
+        let entry = function.checked_sub(1).and_then(|pc| usize::try_from(pc).ok());
+        let entry = entry.ok_or(self.fault(BpfError::InvalidInstruction))?;
+        let (caller, pc, depth) = (self.registers, self.pc, self.depth);
+        self.enter(pc)?;
+        self.registers[1..KEPT.start].copy_from_slice(&arguments);
+        self.pc = entry;
+        while self.depth > depth {
+            self.count()?;
+            if self.step(services)?.is_some() {
+                return Err(self.fault(BpfError::InvalidInstruction));
+            }
+        }
+        let r0 = self.get(Reg::R0);
+        (self.registers, self.pc) = (caller, pc);
+        Ok(r0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use core::cell::Cell;
+
     use super::*;
+    use crate::context::ProgramKind;
     use crate::maps::Map;
+    use crate::packet::Window;
     use crate::profile::{ActiveProfile, PhysicalProfile};
 
     type Strategy = <ActiveProfile as PhysicalProfile>::MemoryStrategy;
 
     #[test]
     fn a_function_leaves_nothing_in_the_argument_registers() {
-        let (memory, maps) = (Memory::default(), &[] as &[Map<Strategy>]);
-        let job = Job { text: &[], entry: 0, limit: 1, arguments: [7, 7], stack_top: 4096, memory, maps };
+        let (memory, maps) = (Memory::default(), &[] as &[&Map<Strategy>]);
+        let (kind, window) = (ProgramKind::Syscall, Window::none());
+        let job = Job {
+            kind,
+            text: &[],
+            entry: 0,
+            limit: 1,
+            arguments: [7, 7],
+            stack_top: 4096,
+            memory,
+            maps,
+            window: &window,
+            scratch: &[],
+            tail_calls: Cell::new(0),
+            redirected: Cell::new(0),
+        };
         let mut machine = Machine::new(&job);
         machine.enter(5).unwrap();
         machine.registers = [9; Reg::COUNT];

@@ -43,6 +43,7 @@ pub mod maps;
 #[expect(unsafe_code, reason = "owns raw memory of a strategy")]
 pub mod memory;
 pub mod object;
+pub mod packet;
 pub mod profile;
 mod program;
 pub mod scheduler;

@@ -1,156 +1,46 @@
 //! Maps: what programs share with each other and keep between runs.
+//!
+//! A map takes all its memory when it is made, from its profile's strategy, and none later. Values have
+//! addresses that do not change while it lives. Where Linux has one value a processor, there is one: programs
+//! run on one processor.
 
 mod array;
+mod assembly;
+mod bloom;
+mod definition;
+mod fill;
 mod hash;
+mod kind;
+mod lpm;
+mod lru;
+mod queue;
+#[cfg(feature = "cloud-profile")]
+mod resize;
+mod ring;
+mod series;
+#[cfg(test)]
+mod tests;
 
 use core::cell::Cell;
-use core::fmt;
 
 use array::Array;
+use bloom::Bloom;
 use hash::Hash;
+use lpm::Lpm;
+use lru::Lru;
+use queue::Queue;
+use ring::Ring;
+use series::Series;
+
+pub use assembly::{define, place, reset};
+pub use definition::{MAX_KEY, MAX_PREFIX, MapDef, MapError};
+pub use kind::MapKind;
+#[cfg(feature = "cloud-profile")]
+pub use resize::Growable;
+pub use ring::Fate;
 
 use crate::memory::Reclaim;
-use crate::object::{MapAccess, MapSpec};
-
-/// Map types we have, with Linux's numbers (`enum bpf_map_type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MapKind {
-    /// Values by key.
-    Hash = 1,
-    /// Fixed number of values, by index.
-    Array = 2,
-    /// One hash table a processor; this kernel runs programs on one.
-    PercpuHash = 5,
-    /// One array a processor.
-    PercpuArray = 6,
-}
-
-/// A map as the verifier sees it. Holding one proves the shape is one we can make.
-#[derive(Clone, Copy, Debug)]
-pub struct MapDef<'a> {
-    /// Its name in the object.
-    pub name: &'a str,
-    /// Its type.
-    pub kind: MapKind,
-    /// Bytes of a key.
-    pub key_size: u32,
-    /// Bytes of a value.
-    pub value_size: u32,
-    /// Number of values.
-    pub max_entries: u32,
-    /// What programs may do with values.
-    pub access: MapAccess,
-    /// The first value's bytes, if the object gives them; else zeros.
-    pub initial: Option<&'a [u8]>,
-}
-
-/// Why a map cannot be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MapError {
-    /// We do not have this type.
-    Kind(u32),
-    /// An array's key is an index of 4 bytes.
-    IndexSize(u32),
-    /// A key has 1 to [`MAX_KEY`] bytes.
-    KeySize(u32),
-    /// A value must have at least one byte.
-    ValueSize(u32),
-    /// A map must have at least one entry.
-    NoEntries,
-    /// A flag we do not have.
-    Flags(u32),
-    /// It does not fit into the profile's memory; so many bytes were asked for.
-    OutOfMemory(u64),
-}
-
-impl fmt::Display for MapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kind(kind) => {
-                write!(
-                    f,
-                    "map type {kind} is not available (HASH 1, ARRAY 2, PERCPU_HASH 5, PERCPU_ARRAY 6 are)"
-                )
-            }
-            Self::IndexSize(size) => write!(f, "the key of an array has 4 bytes, not {size}"),
-            Self::KeySize(size) => write!(f, "a key of {size} bytes; it may have 1 to {MAX_KEY}"),
-            Self::ValueSize(size) => write!(f, "a value of {size} bytes"),
-            Self::NoEntries => f.write_str("max_entries is 0"),
-            Self::Flags(flags) => write!(f, "map flags 0x{flags:x} are not available"),
-            Self::OutOfMemory(bytes) => write!(f, "no memory for {bytes} bytes of values"),
-        }
-    }
-}
-
-impl core::error::Error for MapError {}
-
-/// Most bytes of a key.
-pub const MAX_KEY: usize = 64;
-
-/// `BPF_F_NO_PREALLOC`: all memory is taken while loading anyway.
-const NO_PREALLOC: u32 = 1;
-/// `BPF_F_RDONLY_PROG`: programs may not write values.
-const RDONLY_PROG: u32 = 1 << 7;
-/// `BPF_F_MMAPABLE`: says how Linux lays the map out for user space; nothing to do here.
-const MMAPABLE: u32 = 1 << 10;
-
-impl<'a> MapDef<'a> {
-    /// What a table of definitions starts with.
-    pub const VACANT: Self = Self {
-        name: "",
-        kind: MapKind::Array,
-        key_size: 4,
-        value_size: 1,
-        max_entries: 1,
-        access: MapAccess::ReadOnly,
-        initial: None,
-    };
-
-    /// Checks what an object asks for.
-    ///
-    /// # Errors
-    /// What of it we cannot make.
-    pub fn of(spec: &MapSpec<'a>) -> Result<Self, MapError> {
-        let kind = match spec.kind {
-            1 => MapKind::Hash,
-            2 => MapKind::Array,
-            5 => MapKind::PercpuHash,
-            6 => MapKind::PercpuArray,
-            other => return Err(MapError::Kind(other)),
-        };
-        check_key(kind, spec.key_size)?;
-        if spec.value_size == 0 || spec.value_size > i32::MAX as u32 {
-            return Err(MapError::ValueSize(spec.value_size));
-        }
-        if spec.max_entries == 0 {
-            return Err(MapError::NoEntries);
-        }
-        let unknown = spec.flags & !(NO_PREALLOC | RDONLY_PROG | MMAPABLE);
-        if unknown != 0 {
-            return Err(MapError::Flags(unknown));
-        }
-        let access = if spec.flags & RDONLY_PROG == 0 { spec.access } else { MapAccess::ReadOnly };
-        Ok(Self {
-            name: spec.name,
-            kind,
-            key_size: spec.key_size,
-            value_size: spec.value_size,
-            max_entries: spec.max_entries,
-            access,
-            initial: spec.initial,
-        })
-    }
-}
-
-fn check_key(kind: MapKind, size: u32) -> Result<(), MapError> {
-    match kind {
-        MapKind::Array | MapKind::PercpuArray if size != 4 => Err(MapError::IndexSize(size)),
-        MapKind::Hash | MapKind::PercpuHash if size == 0 || size as usize > MAX_KEY => {
-            Err(MapError::KeySize(size))
-        }
-        _ => Ok(()),
-    }
-}
+use crate::object::MapAccess;
 
 /// Flags of an update; 0 is `BPF_ANY`.
 mod flag {
@@ -163,14 +53,23 @@ mod flag {
 /// Linux's error numbers, as a helper returns them.
 mod errno {
     pub(super) const NO_ENTRY: i64 = -2;
-    pub(super) const INVALID: i64 = -22;
     pub(super) const TOO_BIG: i64 = -7;
+    pub(super) const TRY_AGAIN: i64 = -11;
     pub(super) const EXISTS: i64 = -17;
+    pub(super) const INVALID: i64 = -22;
+    pub(super) const NO_SPACE: i64 = -28;
+    pub(super) const NOT_SUPPORTED: i64 = -95;
 }
 
 enum Storage<M: Reclaim> {
     Array(Array<M>),
     Hash(Hash<M>),
+    Lru(Lru<M>),
+    Lpm(Lpm<M>),
+    Queue(Queue<M>),
+    Ring(Ring<M>),
+    Bloom(Bloom<M>),
+    Series(Series<M>),
 }
 
 /// A live map in memory of strategy `M`.
@@ -181,19 +80,68 @@ pub struct Map<M: Reclaim> {
     value_size: u32,
     max_entries: u32,
     access: MapAccess,
+    template: bool,
+    refused: bool,
+}
+
+/// Bytes a value takes in memory: a reference has 4, and a device 8.
+const fn stored_size(def: &MapDef<'_>) -> usize {
+    match def.kind {
+        MapKind::ProgArray | MapKind::ArrayOfMaps | MapKind::HashOfMaps => 4,
+        _ => def.value_size as usize,
+    }
+}
+
+/// Bytes of strategy memory that a map of this definition takes, up to rounding of its parts.
+#[must_use]
+pub fn bytes(def: &MapDef<'_>) -> u64 {
+    use MapKind as K;
+    let size = stored_size(def) as u64;
+    match def.kind {
+        _ if def.template || def.refused.is_some() => 0,
+        K::Hash | K::PercpuHash | K::HashOfMaps | K::DevmapHash => hash::bytes(def, size),
+        K::LruHash | K::LruPercpuHash => hash::bytes(def, size) + u64::from(def.max_entries) * 8,
+        K::LpmTrie => lpm::bytes(def),
+        K::Queue | K::Stack => u64::from(def.max_entries).saturating_mul(size),
+        K::Ringbuf | K::PerfEventArray => ring::bytes(def),
+        K::BloomFilter => bloom::words(def).saturating_mul(8),
+        K::TimeSeries => series::bytes(def),
+        _ => array::bytes(def, size),
+    }
 }
 
 impl<M: Reclaim> Map<M> {
-    /// Makes the map, with its initial value if it has one.
+    /// Makes the map, with what it holds from the start. A template or a refused definition makes a map of
+    /// nothing.
     ///
     /// # Errors
-    /// [`MapError::OutOfMemory`].
+    /// [`MapError::OutOfMemory`], [`MapError::Facility`].
     pub fn new(def: &MapDef<'_>) -> Result<Self, MapError> {
-        let storage = match def.kind {
-            MapKind::Array | MapKind::PercpuArray => Storage::Array(Array::new(def)?),
-            MapKind::Hash | MapKind::PercpuHash => Storage::Hash(Hash::new(def)?),
-        };
-        Ok(Self { storage, ..Self::shaped(def) })
+        if def.template || def.refused.is_some() {
+            return Ok(Self::shaped(def));
+        }
+        if def.kind.missing().is_some() {
+            return Err(MapError::Facility(def.kind));
+        }
+        let storage = Self::storage(def).ok_or(MapError::OutOfMemory(bytes(def)))?;
+        let map = Self { storage, ..Self::shaped(def) };
+        map.reset(def);
+        Ok(map)
+    }
+
+    fn storage(def: &MapDef<'_>) -> Option<Storage<M>> {
+        use MapKind as K;
+        let size = stored_size(def);
+        Some(match def.kind {
+            K::Hash | K::PercpuHash | K::HashOfMaps | K::DevmapHash => Storage::Hash(Hash::new(def, size)?),
+            K::LruHash | K::LruPercpuHash => Storage::Lru(Lru::new(def)?),
+            K::LpmTrie => Storage::Lpm(Lpm::new(def)?),
+            K::Queue | K::Stack => Storage::Queue(Queue::new(def)?),
+            K::Ringbuf | K::PerfEventArray => Storage::Ring(Ring::new(def)?),
+            K::BloomFilter => Storage::Bloom(Bloom::new(def)?),
+            K::TimeSeries => Storage::Series(Series::new(def)?),
+            _ => Storage::Array(Array::new(def, size)?),
+        })
     }
 
     /// A map of no entries, which takes no memory: what a table of maps starts with.
@@ -203,21 +151,31 @@ impl<M: Reclaim> Map<M> {
     }
 
     const fn shaped(def: &MapDef<'_>) -> Self {
-        let MapDef { kind, key_size, value_size, max_entries, access, .. } = *def;
-        Self { storage: Storage::Array(Array::vacant()), kind, key_size, value_size, max_entries, access }
+        let MapDef { kind, key_size, value_size, max_entries, access, template, .. } = *def;
+        let refused = def.refused.is_some();
+        let storage = Storage::Array(Array::vacant());
+        Self { storage, kind, key_size, value_size, max_entries, access, template, refused }
     }
 
     /// Whether what was proven with `def` holds with this map: the same shape, and of a map that programs only
     /// read, the same bytes.
     #[must_use]
     pub fn is_made_from(&self, def: &MapDef<'_>) -> bool {
-        let MapDef { kind, key_size, value_size, max_entries, access, .. } = *def;
-        let shape = (self.kind, self.key_size, self.value_size, self.max_entries, self.access);
-        let same_bytes = match &self.storage {
-            Storage::Array(array) => access == MapAccess::ReadWrite || array.holds_initial(def),
-            Storage::Hash(_) => true,
+        let shape = (self.kind, self.key_size, self.value_size, self.access);
+        let MapDef { kind, key_size, value_size, access, .. } = *def;
+        // A map that has grown holds all that it held; of one whose bytes are known there is one value.
+        let entries = match access {
+            MapAccess::ReadOnly => self.max_entries == def.max_entries,
+            _ => self.max_entries >= def.max_entries,
         };
-        shape == (kind, key_size, value_size, max_entries, access) && same_bytes
+        let same_bytes = match &self.storage {
+            Storage::Array(array) if access == MapAccess::ReadOnly && kind.is_array() => {
+                array.holds_initial(def)
+            }
+            _ => true,
+        };
+        let is_real = (self.template, self.refused) == (def.template, def.refused.is_some());
+        shape == (kind, key_size, value_size, access) && entries && same_bytes && is_real
     }
 
     /// Makes it as it was when new. `def` is what it was made from.
@@ -225,7 +183,20 @@ impl<M: Reclaim> Map<M> {
         match &self.storage {
             Storage::Array(array) => array.reset(def),
             Storage::Hash(hash) => hash.reset(),
+            Storage::Lru(lru) => lru.reset(),
+            Storage::Lpm(lpm) => lpm.reset(),
+            Storage::Queue(queue) => queue.reset(),
+            Storage::Ring(ring) => ring.reset(),
+            Storage::Bloom(bloom) => bloom.reset(),
+            Storage::Series(series) => series.reset(),
         }
+        self.fill(def);
+    }
+
+    /// Its type.
+    #[must_use]
+    pub const fn kind(&self) -> MapKind {
+        self.kind
     }
 
     /// Bytes of a key.
@@ -234,10 +205,16 @@ impl<M: Reclaim> Map<M> {
         self.key_size as usize
     }
 
-    /// Bytes of a value.
+    /// Bytes of a value that programs can touch.
     #[must_use]
     pub const fn value_size(&self) -> usize {
         self.value_size as usize
+    }
+
+    /// What it was made for: entries, or bytes of a ring.
+    #[must_use]
+    pub const fn max_entries(&self) -> u32 {
+        self.max_entries
     }
 
     /// What programs may do with values.
@@ -246,37 +223,158 @@ impl<M: Reclaim> Map<M> {
         self.access
     }
 
-    /// All values, as a program may touch them.
+    /// All values that programs may touch through their addresses: none where values are references, or only
+    /// ever copied.
     #[must_use]
     pub const fn values(&self) -> &[Cell<u8>] {
         match &self.storage {
+            _ if self.value_size == 0 && !matches!(self.kind, MapKind::Ringbuf) => &[],
             Storage::Array(array) => array.values(),
             Storage::Hash(hash) => hash.values(),
+            Storage::Lru(lru) => lru.table().values(),
+            Storage::Lpm(lpm) => lpm.values(),
+            Storage::Series(series) => series.values(),
+            Storage::Ring(ring) => ring.bytes(),
+            Storage::Queue(_) | Storage::Bloom(_) => &[],
         }
     }
 
-    /// The value of `key`, as an offset into [`Self::values`].
+    /// The value of `key`, as an offset into [`Self::values`]. Of a time series, as of its newest sample.
     #[must_use]
     pub fn lookup(&self, key: &[u8]) -> Option<usize> {
+        self.lookup_at(key, 0)
+    }
+
+    /// The value of `key` at time `now` (nanoseconds), as an offset into [`Self::values`].
+    #[must_use]
+    #[inline]
+    pub fn lookup_at(&self, key: &[u8], now: u64) -> Option<usize> {
         match &self.storage {
             Storage::Array(array) => array.lookup(key),
             Storage::Hash(hash) => hash.lookup(key),
+            Storage::Lru(lru) => lru.lookup(key),
+            Storage::Lpm(lpm) => lpm.lookup(key),
+            Storage::Series(series) => series.lookup(key, now),
+            Storage::Queue(_) | Storage::Ring(_) | Storage::Bloom(_) => None,
         }
     }
 
-    /// Sets the value of `key`; 0 or a negative error number, as `bpf_map_update_elem`.
-    pub fn update(&self, key: &[u8], flags: u64, value: impl FnMut(usize) -> u8) -> i64 {
+    /// Sets the value of `key`, byte by byte; 0 or a negative error number, as `bpf_map_update_elem`.
+    pub fn update(&self, key: &[u8], flags: u64, mut value: impl FnMut(usize) -> u8) -> i64 {
+        self.update_at(key, flags, 0, |cells| {
+            cells.iter().enumerate().for_each(|(index, cell)| cell.set(value(index)));
+        })
+    }
+
+    /// As [`Self::update`] at time `now`: `fill` writes the value in place.
+    #[inline]
+    pub fn update_at(&self, key: &[u8], flags: u64, now: u64, fill: impl FnOnce(&[Cell<u8>])) -> i64 {
+        if self.kind.holds_maps() || self.kind == MapKind::ProgArray {
+            // What was proven of programs says what these hold.
+            return errno::INVALID;
+        }
         match &self.storage {
-            Storage::Array(array) => array.update(key, flags, value),
-            Storage::Hash(hash) => hash.update(key, flags, value),
+            Storage::Array(array) => array.update(key, flags, fill),
+            Storage::Hash(hash) => hash.update(key, flags, fill),
+            Storage::Lru(lru) => lru.update(key, flags, fill),
+            Storage::Lpm(lpm) => lpm.update(key, flags, fill),
+            Storage::Series(series) => {
+                let mut sample = [0; 8];
+                fill(Cell::from_mut(&mut sample[..]).as_slice_of_cells());
+                series.add(key, flags, now, i64::from_le_bytes(sample))
+            }
+            Storage::Queue(_) | Storage::Ring(_) | Storage::Bloom(_) => errno::INVALID,
         }
     }
 
     /// Removes `key`; 0 or a negative error number, as `bpf_map_delete_elem`.
     pub fn delete(&self, key: &[u8]) -> i64 {
         match &self.storage {
-            Storage::Array(_) => errno::INVALID,
-            Storage::Hash(hash) => hash.delete(key),
+            _ if self.kind.holds_maps() || self.kind == MapKind::ProgArray => errno::INVALID,
+            Storage::Hash(hash) => hash.delete(key).err().unwrap_or(0),
+            Storage::Lru(lru) => lru.delete(key).err().unwrap_or(0),
+            Storage::Lpm(lpm) => lpm.delete(key),
+            _ => errno::INVALID,
+        }
+    }
+
+    /// Adds a value, as `bpf_map_push_elem`.
+    pub fn push(&self, flags: u64, fill: impl FnOnce(&[Cell<u8>])) -> i64 {
+        match &self.storage {
+            Storage::Queue(queue) => queue.push(flags, fill),
+            Storage::Bloom(bloom) => self.with_copy(fill, |value| bloom.push(flags, value)),
+            _ => errno::NOT_SUPPORTED,
+        }
+    }
+
+    /// Takes the next value out, as `bpf_map_pop_elem`.
+    pub fn pop(&self, show: impl FnOnce(&[Cell<u8>])) -> i64 {
+        match &self.storage {
+            Storage::Queue(queue) => queue.pop(show),
+            _ => errno::NOT_SUPPORTED,
+        }
+    }
+
+    /// Shows the next value, as `bpf_map_peek_elem`.
+    pub fn peek(&self, show: impl FnOnce(&[Cell<u8>])) -> i64 {
+        match &self.storage {
+            Storage::Queue(queue) => queue.peek(show),
+            _ => errno::NOT_SUPPORTED,
+        }
+    }
+
+    /// Whether a filter may have seen a value: 0, or `-ENOENT`.
+    pub fn test(&self, value: impl FnOnce(&[Cell<u8>])) -> i64 {
+        match &self.storage {
+            Storage::Bloom(bloom) => self.with_copy(value, |value| bloom.peek(value)),
+            _ => errno::NOT_SUPPORTED,
+        }
+    }
+
+    /// A filter looks at a value several times, and a program may change it meanwhile: it gets a copy, of at
+    /// most as many bytes as a key has.
+    fn with_copy(&self, fill: impl FnOnce(&[Cell<u8>]), then: impl FnOnce(&[u8]) -> i64) -> i64 {
+        let mut copy = [0; MAX_KEY];
+        let Some(copy) = copy.get_mut(..self.value_size()) else {
+            return errno::TOO_BIG;
+        };
+        fill(Cell::from_mut(&mut *copy).as_slice_of_cells());
+        then(copy)
+    }
+
+    fn ring(&self) -> Option<&Ring<M>> {
+        match &self.storage {
+            Storage::Ring(ring) => Some(ring),
+            _ => None,
+        }
+    }
+
+    /// Room for a record of `size` bytes in a ring buffer, as an offset into [`Self::values`].
+    #[must_use]
+    pub fn reserve(&self, size: u64) -> Option<usize> {
+        self.ring()?.reserve(size)
+    }
+
+    /// Ends the writing of the record at `offset` of [`Self::values`]; false if none is being written there.
+    pub fn finish(&self, offset: usize, fate: Fate) -> bool {
+        self.ring().is_some_and(|ring| ring.finish(offset, fate))
+    }
+
+    /// Writes a record; 0 or `-EAGAIN` if there is no room.
+    pub fn output(&self, size: u64, fill: impl FnOnce(&[Cell<u8>])) -> i64 {
+        self.ring().map_or(errno::INVALID, |ring| ring.output(size, fill))
+    }
+
+    /// What `bpf_ringbuf_query` says.
+    #[must_use]
+    pub fn query(&self, what: u64) -> u64 {
+        self.ring().map_or(0, |ring| ring.query(what))
+    }
+
+    /// Reads the finished records of a ring, oldest first; they are gone then.
+    pub fn consume(&self, read: impl FnMut(&[Cell<u8>])) {
+        if let Some(ring) = self.ring() {
+            ring.consume(read);
         }
     }
 }

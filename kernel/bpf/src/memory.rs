@@ -3,6 +3,8 @@
 //! [`MemoryStrategy`] is what a profile names; [`Buffer`] is how memory of a strategy is owned.
 
 mod buffer;
+#[cfg(test)]
+mod counted;
 #[cfg(feature = "cloud-profile")]
 mod elastic;
 #[cfg(feature = "embedded-profile")]
@@ -11,6 +13,8 @@ mod static_pool;
 use core::ptr::NonNull;
 
 pub use buffer::Buffer;
+#[cfg(test)]
+pub(crate) use counted::{Counted, fail_after, live_blocks};
 #[cfg(feature = "cloud-profile")]
 pub use elastic::ElasticMemory;
 #[cfg(feature = "embedded-profile")]

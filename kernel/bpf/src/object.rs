@@ -16,9 +16,11 @@
 
 mod btf;
 mod bytes;
+mod core_relocation;
 mod elf;
 mod error;
 mod functions;
+mod initial_values;
 mod lines;
 mod map_definition;
 mod maps;
@@ -59,9 +61,11 @@ impl<'a> Object<'a> {
         let elf = Elf::new(file, layout);
         let text = Text::check(elf)?;
         functions::check(elf, text)?;
-        let maps = MapTable::collect(elf)?;
-        let lines = lines::find(elf)?;
+        let mut maps = MapTable::collect(elf)?;
+        let lines = lines::find(elf);
+        initial_values::link(file, layout, text, &mut maps)?;
         relocation::link(file, layout, text, &maps)?;
+        core_relocation::link(file, layout);
         Ok(Self { elf: Elf::new(file, layout), text, maps, lines })
     }
 
@@ -104,11 +108,31 @@ impl<'a> Object<'a> {
         self.lines?.at(self.elf, self.text.file_offset(insn)?)
     }
 
+    /// Why instruction `insn` of [`Object::text`] could not be linked: it refers to something nobody defines.
+    /// No program that comes to it is accepted; the others are of use.
+    #[must_use]
+    pub fn fault_at(&self, insn: usize) -> Option<ObjectCause> {
+        let place = self.text.file_offset(insn)?;
+        let number = bytes::u32_at(self.text(), insn * 8 + 4)?;
+        if number != relocation::UNRESOLVED {
+            return None;
+        }
+        relocation::fault_at(self.elf, self.text, &self.maps, place)
+            .or_else(|| core_relocation::fault_at(self.elf, place))
+    }
+
     /// What the `license` section says.
     #[must_use]
     pub fn license(&self) -> Option<&'a str> {
         let section = self.elf.sections().find(|section| self.elf.section_is(section, b"license"))?;
         bytes::text(self.elf.contents(section.contents()?), 0)
+    }
+
+    /// The number in the `version` section: which Linux its author had in mind, if it says.
+    #[must_use]
+    pub fn version(&self) -> Option<u32> {
+        let section = self.elf.sections().find(|section| self.elf.section_is(section, b"version"))?;
+        bytes::u32_at(self.elf.contents(section.contents()?), 0)
     }
 }
 

@@ -105,6 +105,7 @@ pub(crate) struct Proof {
     pub(crate) wcet_insns: u64,
     pub(crate) states: u64,
     pub(crate) workspace: usize,
+    pub(crate) tail_calls: bool,
 }
 
 impl<P: PhysicalProfile> Verified<'_, P> {
@@ -142,6 +143,13 @@ impl<P: PhysicalProfile> Verified<'_, P> {
     #[must_use]
     pub const fn workspace_bytes(&self) -> usize {
         self.proof.workspace
+    }
+
+    /// Whether it may go on in another program by a tail call: the other's instructions are not in
+    /// [`Self::wcet_insns`], nor its stack in [`Self::stack`].
+    #[must_use]
+    pub const fn tail_calls(&self) -> bool {
+        self.proof.tail_calls
     }
 
     /// The program's type.

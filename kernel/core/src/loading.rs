@@ -1,7 +1,10 @@
 //! From files to executables: link an object, make its maps, verify its programs.
 
+mod map_tables;
+
+pub(crate) use map_tables::{MAX_MAPS, MapTables, ObjectMaps, TooManyMaps};
+
 use kernel_bpf::context::ProgramKind;
-use kernel_bpf::maps::{Map, MapDef};
 use kernel_bpf::object::{Object, ProgramSpec};
 use kernel_bpf::profile::PhysicalProfile;
 use kernel_bpf::{BpfProgram, Engine, Executable, Verified, verify};
@@ -11,32 +14,20 @@ use crate::manifest::{self, Entry, Expect, Manifest, Trigger};
 use crate::narration::{Narrator, Pace, Text};
 use crate::platform::Platform;
 
-/// Most programs, maps and files of one initrd.
+/// Most programs of one initrd.
 pub(crate) const MAX_PROGRAMS: usize = 64;
-/// Most maps of one initrd.
-pub(crate) const MAX_MAPS: usize = 64;
 
 /// A program that may run.
 pub(crate) struct Loaded<'t, P: PhysicalProfile> {
     pub(crate) name: &'static str,
     pub(crate) executable: Executable<'t, P>,
-    pub(crate) defs: &'t [MapDef<'t>],
-    pub(crate) maps: &'t [Map<P::MemoryStrategy>],
+    pub(crate) maps: ObjectMaps<'t, P>,
     pub(crate) entry: Entry<'static>,
 }
 
-/// Where maps live: taken from the front, object by object, and never given back.
-pub(crate) struct Tables<'t, P: PhysicalProfile> {
-    pub(crate) defs: &'t mut [MapDef<'static>],
-    pub(crate) maps: &'t mut [Map<P::MemoryStrategy>],
-}
-
-/// The definitions of an object's maps and the maps made from them.
-type Made<'t, P> = (&'t [MapDef<'t>], &'t [Map<<P as PhysicalProfile>::MemoryStrategy>]);
-
 /// The verifier's memory and the programs accepted so far.
 pub(crate) struct Loader<'t, P: PhysicalProfile> {
-    pub(crate) tables: Tables<'t, P>,
+    pub(crate) tables: MapTables<'t, P>,
     pub(crate) workspace: &'static mut [u64],
     pub(crate) programs: [Option<Loaded<'t, P>>; MAX_PROGRAMS],
     pub(crate) count: usize,
@@ -58,8 +49,12 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
             Ok(object) => object,
             Err(error) => return narrator.refuse(file, error.offset, format_args!("{}", error.cause)),
         };
-        let Some((defs, maps)) = self.make_maps(file, &object, narrator) else {
-            return;
+        let maps = match self.tables.make(&object) {
+            Ok(maps) => maps,
+            Err(TooManyMaps(count)) => {
+                let reason = format_args!("no room for {count} more maps: an initrd may have {MAX_MAPS}");
+                return narrator.refuse(file, 0, reason);
+            }
         };
         if object.programs().next().is_none() {
             narrator.refuse(
@@ -74,40 +69,8 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
                 narrator.refuse(file, 0, format_args!("the program at instruction {place}: {rule}"));
                 continue;
             }
-            self.load_program(file, &object, &program, (defs, maps), narrator);
+            self.load_program(file, &object, &program, maps, narrator);
         }
-    }
-
-    fn make_maps(
-        &mut self,
-        file: &str,
-        object: &Object<'static>,
-        narrator: &mut Narrator<'_, impl Platform>,
-    ) -> Option<Made<'t, P>> {
-        let count = object.map_count();
-        if count > self.tables.defs.len() {
-            narrator.refuse(
-                file,
-                0,
-                format_args!("no room for {count} more maps: an initrd may have {MAX_MAPS}"),
-            );
-            return None;
-        }
-        let (defs, rest) = core::mem::take(&mut self.tables.defs).split_at_mut(count);
-        self.tables.defs = rest;
-        let (maps, rest) = core::mem::take(&mut self.tables.maps).split_at_mut(count);
-        self.tables.maps = rest;
-        for (spec, (def, map)) in object.maps().zip(defs.iter_mut().zip(maps.iter_mut())) {
-            let made = MapDef::of(&spec).and_then(|checked| Ok((checked, Map::new(&checked)?)));
-            match made {
-                Ok(made) => (*def, *map) = made,
-                Err(error) => {
-                    narrator.refuse(file, 0, format_args!("map `{}`: {error}", spec.name));
-                    return None;
-                }
-            }
-        }
-        Some((defs, maps))
     }
 
     fn load_program(
@@ -115,7 +78,7 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
         file: &'static str,
         object: &Object<'static>,
         spec: &ProgramSpec<'static>,
-        made: Made<'t, P>,
+        maps: ObjectMaps<'t, P>,
         narrator: &mut Narrator<'_, impl Platform>,
     ) {
         let named = self.named(file, spec.name);
@@ -134,7 +97,7 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
             return report.rejected(None, kind.name(), None, reason, narrator);
         }
         let program =
-            match BpfProgram::<P>::new(object.text(), spec.first_insn, spec.insn_count, kind, made.0) {
+            match BpfProgram::<P>::new(object.text(), spec.first_insn, spec.insn_count, kind, maps.defs) {
                 Ok(program) => program,
                 Err(error) => {
                     return report.rejected(None, kind.name(), None, format_args!("{error}"), narrator);
@@ -143,7 +106,7 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
         match verify(program, self.workspace) {
             Ok(verified) => {
                 report.accepted(&verified, narrator);
-                self.keep(verified, entry, spec.name, made, narrator);
+                self.keep(verified, entry, spec.name, maps, narrator);
             }
             Err(rejection) => {
                 let insn =
@@ -151,7 +114,13 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
                 let place = object.line_at(rejection.pc);
                 let line = place.map(|place| Text::of(format_args!("{}:{}", place.file, place.line)));
                 let line = line.as_ref().map(Text::as_str);
-                report.rejected(Some(insn as u32), kind.name(), line, format_args!("{rejection}"), narrator);
+                let insn = Some(insn as u32);
+                match object.fault_at(rejection.pc) {
+                    Some(fault) => {
+                        report.rejected(insn, kind.name(), line, format_args!("{fault}"), narrator)
+                    }
+                    None => report.rejected(insn, kind.name(), line, format_args!("{rejection}"), narrator),
+                }
             }
         }
     }
@@ -169,16 +138,16 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
         verified: Verified<'t, P>,
         entry: Entry<'static>,
         name: &'static str,
-        (defs, maps): Made<'t, P>,
+        maps: ObjectMaps<'t, P>,
         narrator: &mut Narrator<'_, impl Platform>,
     ) {
         let Some(place) = self.programs.get_mut(self.count) else {
             let reason = format_args!("no room for `{name}`: an initrd may have {MAX_PROGRAMS} programs");
             return narrator.refuse(entry.object, 0, reason);
         };
-        match Executable::new(verified, maps) {
+        match Executable::new(verified, maps.maps) {
             Ok(executable) => {
-                *place = Some(Loaded { name, executable, defs, maps, entry });
+                *place = Some(Loaded { name, executable, maps, entry });
                 self.count += 1;
             }
             Err(error) => narrator.refuse(entry.object, 0, format_args!("{name}: {error}")),

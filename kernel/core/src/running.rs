@@ -2,6 +2,7 @@
 
 use kernel_bpf::context::ProgramKind;
 use kernel_bpf::error::BpfError;
+use kernel_bpf::maps;
 use kernel_bpf::profile::{FailureSemantic, PhysicalProfile, RecoveryAction};
 use kernel_bpf::scheduler::{ReadyQueue, Request, SchedulerPolicy};
 use kernel_bpf::{Completion, Input, RunSpace};
@@ -237,7 +238,7 @@ impl<P: Platform, Q: PhysicalProfile> Runner<'_, '_, '_, P, Q> {
         if again {
             self.narrator.tally.restarts += 1;
             if program.entry.on_restart == OnRestart::Clear {
-                program.maps.iter().zip(program.defs).for_each(|(map, def)| map.reset(def));
+                maps::reset(program.maps.defs, program.maps.maps);
             }
         }
         if action == RecoveryAction::SafeState { Err(SafeState) } else { Ok(again) }

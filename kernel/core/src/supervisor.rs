@@ -6,7 +6,7 @@ use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
 use kernel_report::Record;
 
 use crate::initrd;
-use crate::loading::{Loader, MAX_MAPS, MAX_PROGRAMS, Tables};
+use crate::loading::{Loader, MAX_MAPS, MAX_PROGRAMS, MapTables};
 use crate::manifest::{self, Manifest};
 use crate::narration::{Narrator, Pace};
 use crate::platform::{Outcome, Platform};
@@ -34,7 +34,10 @@ pub fn boot<P: Platform>(platform: &P, initrd: &'static mut [u8], workspace: &'s
     let manifest = read_manifest(&mut files, &mut narrator);
     let mut defs = [MapDef::VACANT; MAX_MAPS];
     let mut maps = [const { Map::<Memory>::vacant() }; MAX_MAPS];
-    let tables = Tables { defs: &mut defs, maps: &mut maps };
+    let vacant = Map::<Memory>::vacant();
+    let mut references = [&vacant; MAX_MAPS];
+    let pinned = [None; MAX_MAPS];
+    let tables = MapTables { defs: &mut defs, maps: &mut maps, references: &mut references, pinned };
     let programs = [const { None }; MAX_PROGRAMS];
     let met = [false; manifest::MAX_PROGRAMS];
     let mut loader = Loader::<ActiveProfile> { tables, workspace, programs, count: 0, manifest, met };

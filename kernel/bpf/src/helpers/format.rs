@@ -10,13 +10,15 @@ use crate::interpreter::Readable;
 pub struct Conversions {
     /// Arguments it takes.
     pub count: usize,
-    /// Whether all of it is understood, and takes at most three.
+    /// Whether all of it is understood, and takes at most three, as `bpf_trace_printk` has.
     pub valid: bool,
 }
 
 /// `-EINVAL`
 const INVALID: i64 = -22;
 const MAX_ARGUMENTS: usize = 3;
+/// Most numbers a text prints (Linux's `MAX_BPRINTF_VARARGS`).
+pub(super) const MAX_PRINTED: usize = 12;
 
 #[derive(Clone, Copy)]
 struct Conversion {
@@ -78,12 +80,16 @@ pub fn conversions(text: impl Iterator<Item = u8>) -> Conversions {
 }
 
 /// A format string with its arguments.
-struct Printed<'t> {
+pub(super) struct Printed<'t> {
     text: &'t Readable<'t>,
-    arguments: [u64; MAX_ARGUMENTS],
+    arguments: [u64; MAX_PRINTED],
 }
 
-impl Printed<'_> {
+impl<'t> Printed<'t> {
+    pub(super) fn new(text: &'t Readable<'t>, numbers: &[u64]) -> Self {
+        Self { text, arguments: core::array::from_fn(|index| numbers.get(index).copied().unwrap_or(0)) }
+    }
+
     fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
         (0..self.text.len()).map(|index| self.text.byte(index))
     }
@@ -93,24 +99,49 @@ impl Printed<'_> {
         let length = self.bytes().position(|byte| byte == 0).unwrap_or(self.text.len());
         if length > 0 && self.text.byte(length - 1) == b'\n' { length - 1 } else { length }
     }
-}
 
-impl fmt::Display for Printed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Whether the text is understood and prints at most `count` numbers.
+    pub(super) fn is_valid(&self, count: usize) -> bool {
+        let understood = pieces(self.bytes()).all(|piece| piece.is_ok());
+        understood && conversions(self.bytes()).count <= count
+    }
+
+    /// Writes it with its line end.
+    pub(super) fn write(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        self.write_first(self.text.len(), out)
+    }
+
+    fn write_first(&self, length: usize, out: &mut dyn fmt::Write) -> fmt::Result {
         let mut arguments = self.arguments.into_iter();
-        for piece in pieces(self.bytes().take(self.length())) {
+        for piece in pieces(self.bytes().take(length)) {
             match piece {
                 // Bytes that are not ASCII are shown as the Latin-1 characters they would be.
-                Ok(Piece::Byte(byte)) => write!(f, "{}", char::from(byte))?,
-                Ok(Piece::Convert(conversion)) => convert(f, conversion, arguments.next().unwrap_or(0))?,
+                Ok(Piece::Byte(byte)) => write!(out, "{}", char::from(byte))?,
+                Ok(Piece::Convert(conversion)) => convert(out, conversion, arguments.next().unwrap_or(0))?,
                 Err(()) => return Ok(()),
             }
         }
         Ok(())
     }
+
+    /// Prints it, with at most `count` numbers; the number of bytes in the string, or `-EINVAL` if it is not
+    /// understood.
+    pub(super) fn print(&self, count: usize, services: &mut dyn Services) -> i64 {
+        if !self.is_valid(count) {
+            return INVALID;
+        }
+        services.print(format_args!("{self}"));
+        self.length() as i64
+    }
 }
 
-fn convert(f: &mut fmt::Formatter<'_>, conversion: Conversion, argument: u64) -> fmt::Result {
+impl fmt::Display for Printed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_first(self.length(), f)
+    }
+}
+
+fn convert(f: &mut dyn fmt::Write, conversion: Conversion, argument: u64) -> fmt::Result {
     let Conversion { kind, long, zero, alternate, width } = conversion;
     let unsigned = if long { argument } else { argument & 0xffff_ffff };
     let signed = if long { argument as i64 } else { i64::from(argument as i32) };
@@ -129,20 +160,6 @@ fn convert(f: &mut fmt::Formatter<'_>, conversion: Conversion, argument: u64) ->
         // The verifier lets no address through, so this is a number the program chose to show that way.
         _ => write!(f, "{argument:016x}"),
     }
-}
-
-/// Prints, and returns the number of bytes in the string, or `-EINVAL` if it is not understood.
-pub(super) fn print(
-    text: &Readable<'_>,
-    arguments: [u64; MAX_ARGUMENTS],
-    services: &mut dyn Services,
-) -> i64 {
-    let printed = Printed { text, arguments };
-    if !conversions(printed.bytes()).valid {
-        return INVALID;
-    }
-    services.print(format_args!("{printed}"));
-    printed.length() as i64
 }
 
 #[cfg(test)]
@@ -174,7 +191,7 @@ mod tests {
         memory.add(Region::read_only(text.as_bytes())).unwrap();
         let readable = memory.readable(text.as_ptr().expose_provenance() as u64, text.len()).unwrap();
         let mut lines = Lines(String::new());
-        (print(&readable, arguments, &mut lines), lines.0)
+        (Printed::new(&readable, &arguments).print(3, &mut lines), lines.0)
     }
 
     #[test]

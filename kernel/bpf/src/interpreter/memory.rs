@@ -7,6 +7,7 @@ use core::ptr::NonNull;
 
 use crate::context::{FieldKind, Layout};
 use crate::insn::Size;
+use crate::packet::Window;
 
 /// An access outside every object, and its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,23 +17,16 @@ pub struct InvalidAccess(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyRegions;
 
-/// Most objects of one run: stack, context, packet, and the maps of an object.
+/// Most objects of one run: stack, context, packet, keys, and the maps of an object.
 pub const MAX_REGIONS: usize = 68;
 
 #[derive(Clone, Copy, Debug)]
-enum Access {
+enum Access<'a> {
     ReadOnly,
     ReadWrite,
-    Context(&'static Layout, PacketBounds),
-}
-
-/// Addresses of a packet, for the context's pointer fields.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PacketBounds {
-    /// Of its first byte.
-    pub start: u64,
-    /// Past its last byte.
-    pub end: u64,
+    /// Of all its memory, what lies in the window.
+    Packet(&'a Window<'a>),
+    Context(&'static Layout, &'a Window<'a>),
 }
 
 /// An object a program may touch: so many bytes at an address.
@@ -43,7 +37,7 @@ pub struct PacketBounds {
 pub struct Region<'a> {
     base: NonNull<u8>,
     len: usize,
-    access: Access,
+    access: Access<'a>,
     bytes: PhantomData<&'a [Cell<u8>]>,
 }
 
@@ -68,8 +62,15 @@ impl<'a> Region<'a> {
 
     /// A context: memory whose pointer fields yield whole addresses from 4-byte loads.
     #[must_use]
-    pub fn context(cells: &'a [Cell<u8>], layout: &'static Layout, packet: PacketBounds) -> Self {
+    pub fn context(cells: &'a [Cell<u8>], layout: &'static Layout, packet: &'a Window<'a>) -> Self {
         Self::new(NonNull::from(cells).cast(), cells.len(), Access::Context(layout, packet))
+    }
+
+    /// The packet with its metadata, as long as it is at the time of an access.
+    #[must_use]
+    pub fn packet(window: &'a Window<'a>) -> Self {
+        let cells = window.memory();
+        Self::new(NonNull::from(cells).cast(), cells.len(), Access::Packet(window))
     }
 
     /// Address of the first byte.
@@ -78,7 +79,7 @@ impl<'a> Region<'a> {
         self.base.as_ptr().expose_provenance() as u64
     }
 
-    const fn new(base: NonNull<u8>, len: usize, access: Access) -> Self {
+    const fn new(base: NonNull<u8>, len: usize, access: Access<'a>) -> Self {
         Self { base, len, access, bytes: PhantomData }
     }
 
@@ -87,7 +88,14 @@ impl<'a> Region<'a> {
     fn offset(&self, address: u64, size: usize) -> Option<usize> {
         let offset = address.wrapping_sub(self.base.as_ptr().addr() as u64);
         let len = self.len as u64;
-        (offset <= len && size as u64 <= len - offset).then_some(offset as usize)
+        let inside = offset <= len && size as u64 <= len - offset;
+        match self.access {
+            Access::Packet(window) if inside => {
+                let in_window = address >= window.meta.get() && address + size as u64 <= window.end.get();
+                in_window.then_some(offset as usize)
+            }
+            _ => inside.then_some(offset as usize),
+        }
     }
 }
 
@@ -130,11 +138,35 @@ impl Readable<'_> {
     /// # Panics
     /// If `index` is not below [`Self::len`].
     #[must_use]
+    #[inline]
     pub fn byte(&self, index: usize) -> u8 {
         assert!(index < self.len);
         // SAFETY: 1. `index` is below `len`, and `Memory::readable` found `len` bytes at `base` in a region,
         // which proves they may be read for its lifetime.
         unsafe { self.base.add(index).read() }
+    }
+
+    /// Copies the bytes to `to`.
+    ///
+    /// # Panics
+    /// If `to` has another length.
+    #[inline]
+    pub fn copy_to(&self, to: &mut [u8]) {
+        assert!(to.len() == self.len);
+        // SAFETY: 1. `len` bytes at `base` may be read (`Memory::readable`). 2. `to` has as many, and is a `&mut`
+        // from outside of the program's memory, so they do not overlap.
+        unsafe { core::ptr::copy_nonoverlapping(self.base.as_ptr(), to.as_mut_ptr(), self.len) };
+    }
+
+    /// Copies the bytes to `to`, which may be where they are.
+    ///
+    /// # Panics
+    /// If `to` has another length.
+    pub fn copy_to_cells(&self, to: &[Cell<u8>]) {
+        assert!(to.len() == self.len);
+        // SAFETY: 1. `len` bytes at `base` may be read (`Memory::readable`). 2. `to` has as many, and cells may be
+        // written. 3. `copy` lets them overlap.
+        unsafe { core::ptr::copy(self.base.as_ptr(), to.as_ptr().cast::<u8>().cast_mut(), self.len) };
     }
 }
 
@@ -191,21 +223,54 @@ impl<'a> Memory<'a> {
     ///
     /// # Errors
     /// [`InvalidAccess`] if no object holds all of them.
-    pub fn readable(&self, address: u64, len: usize) -> Result<Readable<'_>, InvalidAccess> {
+    #[inline]
+    pub fn readable(&self, address: u64, len: usize) -> Result<Readable<'a>, InvalidAccess> {
+        if len == 0 {
+            // Of nothing, null is a good address.
+            return Ok(Readable { base: NonNull::dangling(), len, bytes: PhantomData });
+        }
         let (region, offset) = self.find(address, len).ok_or(InvalidAccess(address))?;
         // SAFETY: 1. `find` saw `offset + len` inside the region.
         Ok(Readable { base: unsafe { region.base.add(offset) }, len, bytes: PhantomData })
     }
+
+    /// `len` bytes at `address`, for a helper to write.
+    ///
+    /// # Errors
+    /// [`InvalidAccess`] if no writable object holds all of them.
+    pub fn writable(&self, address: u64, len: usize) -> Result<&'a [Cell<u8>], InvalidAccess> {
+        if len == 0 {
+            return Ok(&[]);
+        }
+        let (region, offset) = self.find(address, len).ok_or(InvalidAccess(address))?;
+        if matches!(region.access, Access::ReadOnly | Access::Context(..)) {
+            return Err(InvalidAccess(address));
+        }
+        // SAFETY: 1. `find` saw `offset + len` inside the region. 2. It is not read-only, so its bytes are cells for
+        // `'a`.
+        Ok(unsafe { core::slice::from_raw_parts(region.base.add(offset).cast::<Cell<u8>>().as_ptr(), len) })
+    }
+
+    /// The text at `address`, up to its NUL, which must lie in the same object.
+    ///
+    /// # Errors
+    /// [`InvalidAccess`] without one.
+    pub fn text(&self, address: u64) -> Result<Readable<'a>, InvalidAccess> {
+        let (region, offset) = self.find(address, 1).ok_or(InvalidAccess(address))?;
+        let rest = self.readable(address, region.len - offset)?;
+        let len = (0..rest.len()).find(|&at| rest.byte(at) == 0).ok_or(InvalidAccess(address))?;
+        Ok(Readable { len, ..rest })
+    }
 }
 
-fn pointer_field(layout: &Layout, packet: PacketBounds, offset: usize, size: Size) -> Option<u64> {
+fn pointer_field(layout: &Layout, packet: &Window<'_>, offset: usize, size: Size) -> Option<u64> {
     if size != Size::W {
         return None;
     }
     match layout.field(offset as u64, 4)?.kind {
-        // There is no metadata in front of a packet yet, so it starts where the packet does.
-        FieldKind::PacketStart | FieldKind::PacketMeta => Some(packet.start),
-        FieldKind::PacketEnd => Some(packet.end),
+        FieldKind::PacketStart => Some(packet.start.get()),
+        FieldKind::PacketMeta => Some(packet.meta.get()),
+        FieldKind::PacketEnd => Some(packet.end.get()),
         FieldKind::Number | FieldKind::WholeNumber => None,
     }
 }
@@ -276,12 +341,14 @@ mod tests {
     fn pointer_fields_of_a_context_yield_whole_addresses() {
         let mut bytes = [0u8; 24];
         let cells = Cell::from_mut(&mut bytes[..]).as_slice_of_cells();
-        let packet = PacketBounds { start: 0x1_0000_0000, end: 0x1_0000_0040 };
-        let region = Region::context(cells, crate::context::ProgramKind::Xdp.layout(), packet);
+        let packet = Window::none();
+        packet.start.set(0x1_0000_0000);
+        packet.end.set(0x1_0000_0040);
+        let region = Region::context(cells, crate::context::ProgramKind::Xdp.layout(), &packet);
         let mut memory = Memory::default();
         memory.add(region).unwrap();
-        assert_eq!(memory.load(region.address(), Size::W), Ok(packet.start));
-        assert_eq!(memory.load(region.address() + 4, Size::W), Ok(packet.end));
+        assert_eq!(memory.load(region.address(), Size::W), Ok(packet.start.get()));
+        assert_eq!(memory.load(region.address() + 4, Size::W), Ok(packet.end.get()));
         assert_eq!(memory.load(region.address() + 12, Size::W), Ok(0));
     }
 }

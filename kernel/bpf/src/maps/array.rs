@@ -3,7 +3,7 @@
 use core::cell::Cell;
 
 use super::flag::{EXIST, NOEXIST};
-use super::{MapDef, MapError, errno};
+use super::{MapDef, errno};
 use crate::memory::{Buffer, Reclaim};
 
 /// The bytes a new array holds, without end.
@@ -19,27 +19,28 @@ pub(super) struct Array<M: Reclaim> {
     entries: usize,
 }
 
+/// Bytes that [`Array::new`] takes.
+pub(super) fn bytes(def: &MapDef<'_>, value_size: u64) -> u64 {
+    value_size.next_multiple_of(8).saturating_mul(u64::from(def.max_entries))
+}
+
 impl<M: Reclaim> Array<M> {
-    pub(super) fn new(def: &MapDef<'_>) -> Result<Self, MapError> {
-        let stride = u64::from(def.value_size).next_multiple_of(8);
-        let bytes = stride.saturating_mul(u64::from(def.max_entries));
-        let room = usize::try_from(bytes).ok().and_then(Buffer::zeroed);
-        let array = Self {
-            values: room.ok_or(MapError::OutOfMemory(bytes))?,
-            value_size: def.value_size as usize,
-            stride: stride as usize,
-            entries: def.max_entries as usize,
-        };
-        array.reset(def);
-        Ok(array)
+    pub(super) fn new(def: &MapDef<'_>, value_size: usize) -> Option<Self> {
+        let values = Buffer::zeroed(usize::try_from(bytes(def, value_size as u64)).ok()?)?;
+        let (stride, entries) = (value_size.next_multiple_of(8), def.max_entries as usize);
+        Some(Self { values, value_size, stride, entries })
     }
 
     pub(super) const fn vacant() -> Self {
         Self { values: Buffer::empty(), value_size: 0, stride: 0, entries: 0 }
     }
 
+    /// Zeros, but for the first value the object gives, if these are plain values.
     pub(super) fn reset(&self, def: &MapDef<'_>) {
-        self.values.cells().iter().zip(initial(def)).for_each(|(cell, byte)| cell.set(byte));
+        self.values.cells().iter().for_each(|cell| cell.set(0));
+        if def.kind.is_array() {
+            self.values.cells().iter().zip(initial(def)).for_each(|(cell, byte)| cell.set(byte));
+        }
     }
 
     pub(super) fn holds_initial(&self, def: &MapDef<'_>) -> bool {
@@ -50,12 +51,23 @@ impl<M: Reclaim> Array<M> {
         self.values.cells()
     }
 
-    pub(super) fn lookup(&self, key: &[u8]) -> Option<usize> {
-        let index = u32::from_le_bytes(key.try_into().ok()?) as usize;
-        (index < self.entries).then(|| index * self.stride)
+    pub(super) const fn entries(&self) -> usize {
+        self.entries
     }
 
-    pub(super) fn update(&self, key: &[u8], flags: u64, mut value: impl FnMut(usize) -> u8) -> i64 {
+    pub(super) fn lookup(&self, key: &[u8]) -> Option<usize> {
+        self.offset(u32::from_le_bytes(key.try_into().ok()?))
+    }
+
+    pub(super) fn offset(&self, index: u32) -> Option<usize> {
+        ((index as usize) < self.entries).then(|| index as usize * self.stride)
+    }
+
+    pub(super) fn value(&self, start: usize) -> &[Cell<u8>] {
+        &self.values.cells()[start..start + self.value_size]
+    }
+
+    pub(super) fn update(&self, key: &[u8], flags: u64, fill: impl FnOnce(&[Cell<u8>])) -> i64 {
         if flags > EXIST {
             return errno::INVALID;
         }
@@ -65,8 +77,7 @@ impl<M: Reclaim> Array<M> {
         if flags == NOEXIST {
             return errno::EXISTS;
         }
-        let cells = &self.values.cells()[start..start + self.value_size];
-        cells.iter().enumerate().for_each(|(index, cell)| cell.set(value(index)));
+        fill(self.value(start));
         0
     }
 }
@@ -74,7 +85,7 @@ impl<M: Reclaim> Array<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::maps::{Map, MapKind};
+    use crate::maps::{Map, MapError, MapKind};
     use crate::object::MapAccess;
     use crate::profile::{ActiveProfile, PhysicalProfile};
 
@@ -83,7 +94,17 @@ mod tests {
     fn map(value_size: u32, max_entries: u32) -> Map<Memory> {
         let (kind, access) = (MapKind::Array, MapAccess::ReadWrite);
         let initial = Some(&b"abc"[..]);
-        Map::new(&MapDef { name: "m", kind, key_size: 4, value_size, max_entries, access, initial }).unwrap()
+        Map::new(&MapDef {
+            name: "m",
+            kind,
+            key_size: 4,
+            value_size,
+            max_entries,
+            access,
+            initial,
+            ..MapDef::VACANT
+        })
+        .unwrap()
     }
 
     #[test]
@@ -123,7 +144,7 @@ mod tests {
     fn a_size_that_overflows_is_out_of_memory() {
         let (kind, access) = (MapKind::Array, MapAccess::ReadWrite);
         let (value_size, max_entries) = (i32::MAX as u32, u32::MAX);
-        let def = MapDef { name: "m", kind, key_size: 4, value_size, max_entries, access, initial: None };
+        let def = MapDef { name: "m", kind, key_size: 4, value_size, max_entries, access, ..MapDef::VACANT };
         assert!(matches!(Map::<Memory>::new(&def), Err(MapError::OutOfMemory(_))));
     }
 }

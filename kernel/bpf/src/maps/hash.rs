@@ -7,7 +7,7 @@
 use core::cell::Cell;
 
 use super::flag::{EXIST, NOEXIST};
-use super::{MapDef, MapError, errno};
+use super::{MapDef, errno};
 use crate::memory::{Buffer, Reclaim};
 
 /// A hash table.
@@ -16,7 +16,10 @@ pub(super) struct Hash<M: Reclaim> {
     buckets: Buffer<u32, M>,
     /// The entry after each, in its bucket or among the free ones.
     links: Buffer<u32, M>,
-    keys: Buffer<u8, M>,
+    /// High bits of each entry's key's hash; 0 if it is free.
+    tags: Buffer<u32, M>,
+    /// Keys, padded with zeros to whole words.
+    keys: Buffer<u64, M>,
     values: Buffer<u8, M>,
     key_size: usize,
     value_size: usize,
@@ -24,30 +27,50 @@ pub(super) struct Hash<M: Reclaim> {
     free: Cell<u32>,
 }
 
+/// Where an entry is, or where it would be.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'h> {
+    /// What holds the entry's number: its bucket, or the link before it.
+    cell: &'h Cell<u32>,
+    tag: u32,
+}
+
+impl Place<'_> {
+    /// The entry's number; 0 for none.
+    pub(super) fn entry(self) -> u32 {
+        self.cell.get()
+    }
+}
+
+/// Bytes that [`Hash::new`] takes.
+pub(super) fn bytes(def: &MapDef<'_>, value_size: u64) -> u64 {
+    let entries = u64::from(def.max_entries);
+    let an_entry = u64::from(def.key_size).next_multiple_of(8) + value_size.next_multiple_of(8) + 8;
+    entries.saturating_mul(an_entry).saturating_add(entries.next_power_of_two() * 4)
+}
+
 impl<M: Reclaim> Hash<M> {
-    pub(super) fn new(def: &MapDef<'_>) -> Result<Self, MapError> {
-        let (key_size, value_size) = (def.key_size as usize, def.value_size as usize);
-        let (entries, stride) = (def.max_entries as usize, value_size.next_multiple_of(8));
-        let bytes = (key_size as u64 + stride as u64 + 8).saturating_mul(entries as u64);
-        let make = || {
-            Some(Self {
-                buckets: Buffer::zeroed(entries.checked_next_power_of_two()?)?,
-                links: Buffer::zeroed(entries)?,
-                keys: Buffer::zeroed(entries.checked_mul(key_size)?)?,
-                values: Buffer::zeroed(entries.checked_mul(stride)?)?,
-                key_size,
-                value_size,
-                stride,
-                free: Cell::new(0),
-            })
+    pub(super) fn new(def: &MapDef<'_>, value_size: usize) -> Option<Self> {
+        let (key_size, entries) = (def.key_size as usize, def.max_entries as usize);
+        let stride = value_size.next_multiple_of(8);
+        let table = Self {
+            buckets: Buffer::zeroed(entries.checked_next_power_of_two()?)?,
+            links: Buffer::zeroed(entries)?,
+            tags: Buffer::zeroed(entries)?,
+            keys: Buffer::zeroed(entries.checked_mul(key_size.div_ceil(8))?)?,
+            values: Buffer::zeroed(entries.checked_mul(stride)?)?,
+            key_size,
+            value_size,
+            stride,
+            free: Cell::new(0),
         };
-        let table = make().ok_or(MapError::OutOfMemory(bytes))?;
         table.reset();
-        Ok(table)
+        Some(table)
     }
 
     pub(super) fn reset(&self) {
         self.buckets.cells().iter().for_each(|bucket| bucket.set(0));
+        self.tags.cells().iter().for_each(|tag| tag.set(0));
         let links = self.links.cells();
         links.iter().enumerate().for_each(|(index, link)| link.set(index as u32 + 2));
         if let Some(last) = links.last() {
@@ -60,173 +83,149 @@ impl<M: Reclaim> Hash<M> {
         self.values.cells()
     }
 
-    pub(super) fn lookup(&self, key: &[u8]) -> Option<usize> {
-        let entry = self.place(key)?.get();
-        (entry != 0).then(|| (entry as usize - 1) * self.stride)
+    pub(super) const fn capacity(&self) -> usize {
+        self.links.cells().len()
     }
 
-    pub(super) fn update(&self, key: &[u8], flags: u64, mut value: impl FnMut(usize) -> u8) -> i64 {
-        let (Some(place), ..=EXIST) = (self.place(key), flags) else {
-            return errno::INVALID;
-        };
-        let entry = match (place.get(), flags) {
-            (0, EXIST) => return errno::NO_ENTRY,
-            (0, _) => match self.insert(place, key) {
-                Some(entry) => entry,
+    pub(super) fn lookup(&self, key: &[u8]) -> Option<usize> {
+        let entry = self.place(key)?.entry();
+        (entry != 0).then(|| self.offset(entry))
+    }
+
+    pub(super) fn update(&self, key: &[u8], flags: u64, fill: impl FnOnce(&[Cell<u8>])) -> i64 {
+        match self.admit(key, flags) {
+            Ok((place, 0)) => match self.insert(place, key) {
+                Some(entry) => fill(self.value(entry)),
                 None => return errno::TOO_BIG,
             },
-            (_, NOEXIST) => return errno::EXISTS,
-            (entry, _) => entry,
-        };
-        let start = (entry as usize - 1) * self.stride;
-        let cells = &self.values.cells()[start..start + self.value_size];
-        cells.iter().enumerate().for_each(|(index, cell)| cell.set(value(index)));
+            Ok((_, entry)) => fill(self.value(entry)),
+            Err(error) => return error,
+        }
         0
     }
 
-    pub(super) fn delete(&self, key: &[u8]) -> i64 {
-        let Some(place) = self.place(key) else {
-            return errno::INVALID;
+    /// The key's place and entry (0 for none), if the flags allow an update.
+    pub(super) fn admit(&self, key: &[u8], flags: u64) -> Result<(Place<'_>, u32), i64> {
+        let (Some(place), ..=EXIST) = (self.place(key), flags) else {
+            return Err(errno::INVALID);
         };
-        let entry = place.get();
-        if entry == 0 {
-            return errno::NO_ENTRY;
+        match (place.entry(), flags) {
+            (0, EXIST) => Err(errno::NO_ENTRY),
+            (1.., NOEXIST) => Err(errno::EXISTS),
+            (entry, _) => Ok((place, entry)),
         }
-        let link = &self.links.cells()[entry as usize - 1];
-        place.set(link.get());
+    }
+
+    pub(super) fn delete(&self, key: &[u8]) -> Result<u32, i64> {
+        let place = self.place(key).ok_or(errno::INVALID)?;
+        match place.entry() {
+            0 => Err(errno::NO_ENTRY),
+            entry => {
+                self.remove(place);
+                Ok(entry)
+            }
+        }
+    }
+
+    /// Frees the entry at `place`.
+    pub(super) fn remove(&self, place: Place<'_>) {
+        let entry = place.entry();
+        let index = entry as usize - 1;
+        let link = &self.links.cells()[index];
+        self.tags.cells()[index].set(0);
+        place.cell.set(link.get());
         link.set(self.free.replace(entry));
-        0
     }
 
     /// Where the number of `key`'s entry is kept: in its bucket or in the link before it. It holds 0, at the end
     /// of the list, if there is no such entry. `None` for a key of another size.
-    fn place(&self, key: &[u8]) -> Option<&Cell<u32>> {
+    #[inline]
+    pub(super) fn place(&self, key: &[u8]) -> Option<Place<'_>> {
         if key.len() != self.key_size {
             return None;
         }
+        let mixed = hash(words(key), key.len());
+        let tag = (mixed >> 32) as u32 | 1;
         let buckets = self.buckets.cells();
-        let mut place = buckets.get(hash(key) as usize & (buckets.len() - 1))?;
+        let mut cell = buckets.get(mixed as usize & (buckets.len() - 1))?;
         loop {
-            match place.get() {
-                0 => return Some(place),
-                entry if self.has_key(entry, key) => return Some(place),
-                entry => place = &self.links.cells()[entry as usize - 1],
+            let Some(index) = (cell.get() as usize).checked_sub(1) else {
+                return Some(Place { cell, tag });
+            };
+            if self.tags.cells()[index].get() == tag && self.has_key(index, key) {
+                return Some(Place { cell, tag });
             }
+            cell = &self.links.cells()[index];
         }
     }
 
-    fn has_key(&self, entry: u32, key: &[u8]) -> bool {
-        let start = (entry as usize - 1) * self.key_size;
-        let kept = &self.keys.cells()[start..start + self.key_size];
-        kept.iter().zip(key).all(|(kept, &byte)| kept.get() == byte)
+    #[inline]
+    fn has_key(&self, index: usize, key: &[u8]) -> bool {
+        self.key(index).iter().zip(words(key)).all(|(kept, word)| kept.get() == word)
+    }
+
+    fn key(&self, index: usize) -> &[Cell<u64>] {
+        let len = self.key_size.div_ceil(8);
+        &self.keys.cells()[index * len..][..len]
+    }
+
+    /// The key of entry `entry`, written to the front of `out`, if the entry is in use.
+    pub(super) fn copy_key(&self, entry: u32, out: &mut [u8]) -> Option<usize> {
+        let index = (entry as usize).checked_sub(1)?;
+        if self.tags.cells().get(index)?.get() == 0 {
+            return None;
+        }
+        let out = out.get_mut(..self.key_size)?;
+        for (chunk, word) in out.chunks_mut(8).zip(self.key(index)) {
+            chunk.copy_from_slice(&word.get().to_le_bytes()[..chunk.len()]);
+        }
+        Some(self.key_size)
     }
 
     /// Takes a free entry for `key` and puts it at `place`, the end of its list.
-    fn insert(&self, place: &Cell<u32>, key: &[u8]) -> Option<u32> {
+    pub(super) fn insert(&self, place: Place<'_>, key: &[u8]) -> Option<u32> {
         let entry = self.free.get();
         let index = (entry as usize).checked_sub(1)?;
         self.free.set(self.links.cells()[index].replace(0));
-        place.set(entry);
-        let kept = &self.keys.cells()[index * self.key_size..][..self.key_size];
-        kept.iter().zip(key).for_each(|(kept, &byte)| kept.set(byte));
+        self.tags.cells()[index].set(place.tag);
+        place.cell.set(entry);
+        self.key(index).iter().zip(words(key)).for_each(|(kept, word)| kept.set(word));
         Some(entry)
     }
+
+    /// Where the value of entry `entry` begins.
+    pub(super) const fn offset(&self, entry: u32) -> usize {
+        (entry as usize - 1) * self.stride
+    }
+
+    pub(super) fn value(&self, entry: u32) -> &[Cell<u8>] {
+        &self.values.cells()[self.offset(entry)..][..self.value_size]
+    }
 }
 
-/// Mixes every bit of the key into the low bits: multiply and fold, eight bytes at a time.
-fn hash(key: &[u8]) -> u64 {
+/// A key's bytes as words, the last one padded with zeros.
+#[inline]
+fn words(key: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    let (whole, rest) = key.as_chunks::<8>();
+    let last = (!rest.is_empty()).then(|| match *rest {
+        // The usual size of all.
+        [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+        _ => rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    });
+    whole.iter().map(|bytes| u64::from_le_bytes(*bytes)).chain(last)
+}
+
+/// Mixes every bit of the key into all others: multiply and fold, a word at a time.
+#[inline]
+pub(super) fn hash(words: impl Iterator<Item = u64>, seed: usize) -> u64 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut mixed = key.len() as u64;
-    for chunk in key.chunks(8) {
-        let word = chunk.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+    words.fold(seed as u64 ^ 0x2545_f491_4f6c_dd1d, |mixed, word| {
         let product = u128::from(mixed ^ word) * u128::from(MULTIPLIER);
-        mixed = (product >> 64) as u64 ^ product as u64;
-    }
-    mixed
+        (product >> 64) as u64 ^ product as u64
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-    use std::vec::Vec;
-
-    use super::*;
-    use crate::maps::{Map, MapKind};
-    use crate::object::MapAccess;
-    use crate::profile::{ActiveProfile, PhysicalProfile};
-
-    type Memory = <ActiveProfile as PhysicalProfile>::MemoryStrategy;
-
-    fn map(key_size: u32, value_size: u32, max_entries: u32) -> Map<Memory> {
-        let (kind, access) = (MapKind::Hash, MapAccess::ReadWrite);
-        Map::new(&MapDef { kind, key_size, value_size, max_entries, access, ..MapDef::VACANT }).unwrap()
-    }
-
-    fn value(map: &Map<Memory>, key: &[u8]) -> Option<Vec<u8>> {
-        let start = map.lookup(key)?;
-        Some(map.values()[start..start + map.value_size()].iter().map(Cell::get).collect())
-    }
-
-    #[test]
-    fn it_agrees_with_a_plain_model_over_random_operations() {
-        let map = map(3, 5, 16);
-        let mut model = HashMap::<[u8; 3], [u8; 5]>::new();
-        let mut random = 0x1234_5678_9abc_def1_u64;
-        for _ in 0..100_000 {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            let key = [(random % 6) as u8, (random >> 8) as u8 % 4, 7];
-            let new: [u8; 5] = random.to_le_bytes()[..5].try_into().unwrap();
-            let (known, full, flags) = (model.contains_key(&key), model.len() == 16, random >> 40 & 3);
-            match random >> 20 & 3 {
-                0 => {
-                    let expected = if model.remove(&key).is_some() { 0 } else { -2 };
-                    assert_eq!(map.delete(&key), expected);
-                }
-                1 => assert_eq!(value(&map, &key), model.get(&key).map(|value| value.to_vec())),
-                _ => {
-                    let expected = match flags {
-                        3 => -22,
-                        EXIST if !known => -2,
-                        NOEXIST if known => -17,
-                        _ if !known && full => -7,
-                        _ => 0,
-                    };
-                    assert_eq!(map.update(&key, flags, |index| new[index]), expected);
-                    if expected == 0 {
-                        model.insert(key, new);
-                    }
-                }
-            }
-        }
-        assert!(model.iter().all(|(key, expected)| value(&map, key).as_deref() == Some(&expected[..])));
-    }
-
-    #[test]
-    fn a_full_table_takes_no_new_key_until_one_is_deleted() {
-        let map = map(4, 8, 3);
-        let key = |number: u32| number.to_le_bytes();
-        assert!((0..3).all(|number| map.update(&key(number), 0, |_| number as u8) == 0));
-        assert_eq!(map.update(&key(3), 0, |_| 3), -7);
-        assert_eq!(map.update(&key(2), 0, |_| 9), 0);
-        assert_eq!(map.delete(&key(0)), 0);
-        assert_eq!(map.update(&key(3), 0, |_| 3), 0);
-        assert_eq!((map.lookup(&key(0)), value(&map, &key(3))), (None, Some([3; 8].into())));
-    }
-
-    #[test]
-    fn a_reset_table_is_empty_and_takes_as_many_as_a_new_one() {
-        let map = map(4, 8, 3);
-        assert_eq!(map.update(&[1; 4], 0, |_| 1), 0);
-        map.reset(&MapDef { kind: MapKind::Hash, ..MapDef::VACANT });
-        assert_eq!(map.lookup(&[1; 4]), None);
-        assert!((0..3u32).all(|number| map.update(&number.to_le_bytes(), 0, |_| 0) == 0));
-    }
-
-    #[test]
-    fn keys_of_another_size_are_refused() {
-        let map = map(4, 8, 3);
-        assert_eq!((map.lookup(&[0; 3]), map.update(&[0; 5], 0, |_| 0), map.delete(&[])), (None, -22, -22));
-    }
+/// Mixes a key of bytes with a seed, for those that need several hashes of one.
+pub(super) fn hash_bytes(key: &[u8], seed: usize) -> u64 {
+    hash(words(key), seed)
 }

@@ -16,6 +16,8 @@ pub unsafe trait Plain: Copy {}
 unsafe impl Plain for u8 {}
 // SAFETY: 1. and 2. An integer.
 unsafe impl Plain for u32 {}
+// SAFETY: 1. and 2. An integer.
+unsafe impl Plain for u64 {}
 
 /// An owned block of zeroed numbers at a stable address, aligned to 8; freed when dropped.
 ///

@@ -28,7 +28,7 @@ const FWD: u8 = 7;
 const TYPEDEF: u8 = 8;
 const RESTRICT: u8 = 11;
 const FUNC: u8 = 12;
-const FUNC_PROTO: u8 = 13;
+pub(super) const FUNC_PROTO: u8 = 13;
 const FLOAT: u8 = 16;
 const DECL_TAG: u8 = 17;
 const TYPE_TAG: u8 = 18;
@@ -179,6 +179,11 @@ impl<'a> Types<'a> {
     /// What a pointer type points to: a type's id.
     pub(super) fn pointee(&self, id: u32) -> Option<u32> {
         self.peel(id).filter(|found| found.kind == PTR).map(|found| found.size_or_type)
+    }
+
+    /// What an array type is of: a type's id.
+    pub(super) fn array_element(&self, id: u32) -> Option<u32> {
+        self.peel(id).filter(|found| found.kind == ARRAY).and_then(|found| u32_at(found.tail, 0))
     }
 
     /// How many elements an array type has.

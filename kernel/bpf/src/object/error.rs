@@ -113,8 +113,8 @@ pub enum ObjectCause {
     },
     /// Maps are defined by BTF, and that cannot be read.
     Btf(BtfFault),
-    /// The program wants its field offsets adjusted to this kernel's types.
-    CoRe,
+    /// The program wants the layout of this type of Linux's kernel, which this one does not have.
+    CoRe(ShortName),
 }
 
 /// A part of an object.
@@ -149,7 +149,9 @@ pub struct ShortName {
 impl ShortName {
     const CAPACITY: usize = 40;
 
-    pub(super) fn new(name: &str) -> Self {
+    /// The first 40 bytes of `name`.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
         let kept = &name[..name.floor_char_boundary(Self::CAPACITY)];
         let mut bytes = [0; Self::CAPACITY];
         bytes[..kept.len()].copy_from_slice(kept.as_bytes());
@@ -183,6 +185,18 @@ impl fmt::Debug for ShortName {
 }
 
 impl ObjectCause {
+    /// Whether only the instructions that refer to a symbol are of no use, and the rest of the object is.
+    pub(super) const fn is_of_one_symbol(&self) -> bool {
+        matches!(
+            self,
+            Self::Undefined(_)
+                | Self::UndefinedWeak(_)
+                | Self::Common(_)
+                | Self::Target(_)
+                | Self::CallTarget(_)
+        )
+    }
+
     pub(super) const fn at(self, offset: usize) -> ObjectError {
         ObjectError { offset: offset as u64, cause: self }
     }

@@ -1,12 +1,11 @@
-//! `.BTF.ext`: which source line an instruction was made from, and whether the program is to be adjusted
-//! to the kernel's types. Linux's Documentation/bpf/btf.rst, section 4.
+//! `.BTF.ext`: which source line an instruction was made from, and where the program is to be adjusted to the
+//! kernel's types. Linux's Documentation/bpf/btf.rst, section 4.
 //!
 //! Lines are a comfort: where they cannot be read, they are missing, and nothing else happens.
 
 use super::btf::{MAGIC, Parts};
 use super::bytes::{self, Span, u16_at, u32_at};
 use super::elf::{Elf, Section};
-use super::error::{ObjectCause, ObjectError};
 
 /// Bytes of `struct bpf_line_info`; newer ones may be longer.
 const LINE_BYTES: usize = 16;
@@ -33,17 +32,10 @@ pub(super) struct Lines {
     groups: Span,
 }
 
-/// Finds the line records. Refuses an object that has CO-RE relocations.
-pub(super) fn find(elf: Elf<'_>) -> Result<Option<Lines>, ObjectError> {
-    let section = elf.section_named(b".BTF.ext").and_then(|section| section.contents());
-    let Some(header) = section.and_then(|section| Header::read(elf, section)) else { return Ok(None) };
-    if let Some(core) = header.core
-        && let Some(group) = groups(elf, core).find(|group| group.count > 0)
-    {
-        return Err(ObjectCause::CoRe.at(core.start + group.offset));
-    }
-    let strings = Parts::read(elf).ok().map(|parts| parts.strings);
-    Ok(header.lines.zip(strings).map(|(groups, strings)| Lines { strings, groups }))
+/// Finds the line records.
+pub(super) fn find(elf: Elf<'_>) -> Option<Lines> {
+    let groups = Header::of(elf)?.lines?;
+    Some(Lines { strings: Parts::read(elf).ok()?.strings, groups })
 }
 
 impl Lines {
@@ -64,12 +56,17 @@ impl Lines {
 }
 
 /// The parts of `.BTF.ext` that can be read.
-struct Header {
+pub(super) struct Header {
     lines: Option<Span>,
-    core: Option<Span>,
+    pub(super) core: Option<Span>,
 }
 
 impl Header {
+    /// Of an object that has it.
+    pub(super) fn of(elf: Elf<'_>) -> Option<Self> {
+        Self::read(elf, elf.section_named(b".BTF.ext").and_then(|section| section.contents())?)
+    }
+
     fn read(elf: Elf<'_>, section: Span) -> Option<Self> {
         let bytes = elf.contents(section);
         if u16_at(bytes, 0)? != MAGIC {
@@ -85,17 +82,14 @@ impl Header {
 }
 
 /// The records of one section.
-struct Group<'a> {
-    /// Where the group's first record lies in the part it is of.
-    offset: usize,
-    section_name: u32,
-    count: u32,
-    record_size: usize,
-    records: &'a [u8],
+pub(super) struct Group<'a> {
+    pub(super) section_name: u32,
+    pub(super) record_size: usize,
+    pub(super) records: &'a [u8],
 }
 
 /// Walks over a part of `.BTF.ext`: the size of a record, then for each section a name, a count, records.
-fn groups<'a>(elf: Elf<'a>, part: Span) -> impl Iterator<Item = Group<'a>> {
+pub(super) fn groups<'a>(elf: Elf<'a>, part: Span) -> impl Iterator<Item = Group<'a>> {
     let bytes = elf.contents(part);
     let record_size = u32_at(bytes, 0).unwrap_or(0) as usize;
     let mut place = 4;
@@ -104,9 +98,7 @@ fn groups<'a>(elf: Elf<'a>, part: Span) -> impl Iterator<Item = Group<'a>> {
         let offset = place + 8;
         let end = offset.checked_add((count as usize).checked_mul(record_size)?)?;
         place = end;
-        // Cut short, the group ends the walk, but what it announces is still seen.
-        let records = bytes.get(offset..end).unwrap_or(&[]);
-        Some(Group { offset, section_name, count, record_size, records })
+        Some(Group { section_name, record_size, records: bytes.get(offset..end)? })
     })
 }
 

@@ -9,6 +9,8 @@ use super::error::{ObjectCause, ObjectError, ShortName};
 
 /// Bytes of the oldest `struct bpf_map_def`: five numbers.
 const LEGACY_BYTES: usize = 20;
+/// Bytes of iproute2's `struct bpf_elf_map`: nine numbers.
+const IPROUTE2_BYTES: usize = 36;
 /// More members than the attributes there are.
 const MAX_MEMBERS: usize = 32;
 /// More variables than maps are possible.
@@ -27,11 +29,17 @@ pub enum MapFault {
     Conflict(ShortName),
     /// More attributes than there are.
     TooManyAttributes,
-    /// Inner maps, or programs to start with (`__array(values, …)`).
-    InitialValues,
+    /// `__array(values, …)` of something that is neither a map's structure nor a function.
+    Values,
+    /// A value to start with that is no map or program of this object, or lies outside the values.
+    InitialValue(ShortName),
+    /// Pointers in a data section (a table of strings or functions).
+    Pointers,
+    /// A map of maps in section `maps` whose inner map's number names no map of the section.
+    NoInner(u32),
     /// A definition of this many bytes in section `maps`, where at least 20 are needed.
     Short(u64),
-    /// Bytes that are not 0 behind the first 20 of a definition in section `maps`.
+    /// Bytes that are not 0 behind the numbers of a definition in section `maps`.
     Trailing,
 }
 
@@ -43,21 +51,81 @@ impl fmt::Display for MapFault {
             Self::Attribute(name) => write!(f, "attribute `{name}` is not as __uint() or __type() write it"),
             Self::Conflict(name) => write!(f, "`{name}` contradicts the attribute of the other form"),
             Self::TooManyAttributes => write!(f, "more than {MAX_MEMBERS} attributes"),
-            Self::InitialValues => f.write_str("inner maps are not supported yet, nor other initial values"),
+            Self::Values => f.write_str("`values` is neither of maps nor of programs"),
+            Self::InitialValue(name) => {
+                write!(
+                    f,
+                    "its value `{name}` is no map or program of this object, or lies outside of `values`"
+                )
+            }
+            Self::Pointers => {
+                f.write_str("it holds pointers (a table of strings or functions?), not supported")
+            }
+            Self::NoInner(number) => write!(f, "its inner map {number} is not there"),
             Self::Short(size) => write!(f, "definition of {size} bytes, expected at least {LEGACY_BYTES}"),
-            Self::Trailing => write!(f, "definition has more than its first {LEGACY_BYTES} bytes set"),
+            Self::Trailing => f.write_str("definition has bytes set that no known form has"),
         }
     }
 }
 
-/// The five numbers that describe a map, as Linux's `struct bpf_map_def` orders them.
-#[derive(Clone, Copy, Default)]
+/// The numbers that describe a map, the first five as Linux's `struct bpf_map_def` orders them.
+#[derive(Clone, Copy)]
 pub(super) struct MapDefinition {
     pub(super) kind: u32,
     pub(super) key_size: u32,
     pub(super) value_size: u32,
     pub(super) max_entries: u32,
     pub(super) flags: u32,
+    /// `map_extra`: what the map's type makes of it.
+    pub(super) extra: u32,
+    /// Whether maps of this name in other objects are this map.
+    pub(super) pinned: bool,
+    /// What it holds besides plain values.
+    pub(super) holds: Holds,
+    /// How an old definition refers to others.
+    pub(super) legacy: Legacy,
+}
+
+/// What a map holds besides plain values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    Values,
+    /// Maps; those to start with are slots of 8 bytes from this byte of the variable.
+    Maps {
+        slots: u32,
+    },
+    /// Programs, likewise.
+    Programs {
+        slots: u32,
+    },
+}
+
+/// How definitions in section `maps` refer to each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Legacy {
+    No,
+    /// A map of maps like the one of this index (Linux's samples, `inner_map_idx`).
+    InnerIndex(u32),
+    /// iproute2's `struct bpf_elf_map`: `id`, `inner_id`, `inner_idx`.
+    Ids {
+        own: u32,
+        inner: u32,
+        place: u32,
+    },
+}
+
+impl MapDefinition {
+    pub(super) const NONE: Self = Self {
+        kind: 0,
+        key_size: 0,
+        value_size: 0,
+        max_entries: 0,
+        flags: 0,
+        extra: 0,
+        pinned: false,
+        holds: Holds::Values,
+        legacy: Legacy::No,
+    };
 }
 
 /// How the maps of a section are described.
@@ -95,19 +163,34 @@ impl<'a> Definitions<'a> {
         Self { elf, types: None }
     }
 
-    /// Reads the definition `symbol` stands for, which lies in `section`.
+    /// Reads the definition `symbol` stands for, which lies in `section`. What is wrong with this one map
+    /// is its own matter; the error is for what leaves none of them readable.
     pub(super) fn read(
         &mut self,
         symbol: &Symbol,
         section: &Section,
         style: Style,
-    ) -> Result<MapDefinition, ObjectError> {
+    ) -> Result<Result<MapDefinition, MapFault>, ObjectError> {
         let name = self.elf.symbol_name(symbol).ok_or(ObjectCause::Name.at(symbol.entry))?;
-        let definition = match style {
+        Ok(match style {
             Style::Btf => from_types(self.types()?, name),
             Style::Legacy => from_contents(self.elf, symbol, section),
-        };
-        definition.map_err(|fault| ObjectCause::Map { map: ShortName::new(name), fault }.at(symbol.entry))
+        })
+    }
+
+    /// Reads what the maps inside the map of maps `symbol` are like.
+    pub(super) fn read_inner(
+        &mut self,
+        symbol: &Symbol,
+    ) -> Result<Result<MapDefinition, MapFault>, ObjectError> {
+        let name = self.elf.symbol_name(symbol).ok_or(ObjectCause::Name.at(symbol.entry))?;
+        let types = self.types()?;
+        let inner = structure(types, name).and_then(|structure| {
+            let (members, _) = structure.tail.as_chunks::<12>();
+            let is_values = |member: &&[u8; 12]| types.string_is(u32_at(*member, 0).unwrap_or(0), b"values");
+            element(types, u32_at(members.iter().find(is_values)?, 4)?)
+        });
+        Ok(inner.ok_or(MapFault::Values).and_then(|inner| from_structure(types, &inner)))
     }
 
     fn types(&mut self) -> Result<&Types<'a>, ObjectError> {
@@ -121,21 +204,35 @@ impl<'a> Definitions<'a> {
 fn from_contents(elf: Elf<'_>, symbol: &Symbol, section: &Section) -> Result<MapDefinition, MapFault> {
     let size = if symbol.size > 0 { symbol.size } else { stride(elf, section) };
     let span = section.contents().and_then(|contents| contents.part(symbol.value, size));
-    let bytes = span.map(|span| elf.contents(span)).filter(|bytes| bytes.len() >= LEGACY_BYTES);
-    let Some((numbers, trailing)) = bytes.and_then(|bytes| bytes.split_at_checked(LEGACY_BYTES)) else {
+    let bytes = span.map_or(&[][..], |span| elf.contents(span));
+    let Some(trailing) = bytes.get(LEGACY_BYTES..) else {
         return Err(MapFault::Short(size));
     };
-    if trailing.iter().any(|&byte| byte != 0) {
-        return Err(MapFault::Trailing);
-    }
-    let number = |index: usize| u32_at(numbers, index * 4).unwrap_or(0);
-    Ok(MapDefinition {
+    let number = |index: usize| u32_at(bytes, index * 4).unwrap_or(0);
+    let plain = MapDefinition {
         kind: number(0),
         key_size: number(1),
         value_size: number(2),
         max_entries: number(3),
         flags: number(4),
-    })
+        ..MapDefinition::NONE
+    };
+    // What stands behind the five numbers depends on whose form it is, which only its size tells.
+    let (pinned, legacy) = match bytes.len() {
+        _ if trailing.iter().all(|&byte| byte == 0) => (false, Legacy::No),
+        28 if is_map_of_maps(plain.kind) => (false, Legacy::InnerIndex(number(5))),
+        IPROUTE2_BYTES => {
+            (number(6) != 0, Legacy::Ids { own: number(5), inner: number(7), place: number(8) })
+        }
+        _ => return Err(MapFault::Trailing),
+    };
+    let holds = if is_map_of_maps(plain.kind) { Holds::Maps { slots: 0 } } else { Holds::Values };
+    Ok(MapDefinition { pinned, legacy, holds, ..plain })
+}
+
+/// `BPF_MAP_TYPE_ARRAY_OF_MAPS` and `BPF_MAP_TYPE_HASH_OF_MAPS`.
+pub(super) const fn is_map_of_maps(kind: u32) -> bool {
+    matches!(kind, 12 | 13)
 }
 
 /// Size of one definition where symbols have none: the section divided among its symbols.
@@ -145,18 +242,38 @@ fn stride(elf: Elf<'_>, section: &Section) -> u64 {
 }
 
 fn from_types(types: &Types<'_>, name: &str) -> Result<MapDefinition, MapFault> {
-    let structure = structure(types, name).ok_or(MapFault::NoStructure)?;
+    from_structure(types, &structure(types, name).ok_or(MapFault::NoStructure)?)
+}
+
+fn from_structure(types: &Types<'_>, structure: &Type<'_>) -> Result<MapDefinition, MapFault> {
     let (members, _) = structure.tail.as_chunks::<12>();
     if members.len() > MAX_MEMBERS {
         return Err(MapFault::TooManyAttributes);
     }
-    let mut definition = MapDefinition::default();
+    let mut definition = MapDefinition::NONE;
     for member in members {
         let (name, id) = (u32_at(member, 0).unwrap_or(0), u32_at(member, 4).unwrap_or(0));
-        let name = types.string(name).unwrap_or("?");
-        definition.set(types, name, id)?;
+        match types.string(name).unwrap_or("?") {
+            // A member's offset is in bits.
+            "values" => definition.holds = held(types, id, u32_at(member, 8).unwrap_or(0) / 8)?,
+            name => definition.set(types, name, id)?,
+        }
     }
     Ok(definition)
+}
+
+/// What `__array(values, …)` says: an array of pointers to a map's structure or to a function.
+fn held(types: &Types<'_>, id: u32, slots: u32) -> Result<Holds, MapFault> {
+    match element(types, id).map(|element| element.kind) {
+        Some(btf::STRUCT) => Ok(Holds::Maps { slots }),
+        Some(btf::FUNC_PROTO) => Ok(Holds::Programs { slots }),
+        _ => Err(MapFault::Values),
+    }
+}
+
+/// What the elements of the array type `id` point to.
+fn element<'a>(types: &Types<'a>, id: u32) -> Option<Type<'a>> {
+    types.peel(types.pointee(types.array_element(id)?)?)
 }
 
 /// The structure behind the variable `name` of section `.maps`.
@@ -183,11 +300,15 @@ impl MapDefinition {
             "type" => &mut self.kind,
             "max_entries" => &mut self.max_entries,
             "map_flags" => &mut self.flags,
+            "map_extra" => &mut self.extra,
             "key" | "key_size" => &mut self.key_size,
             "value" | "value_size" => &mut self.value_size,
-            // Where a map lives outside of the kernel, and on which node of a machine: nothing here.
-            "pinning" | "numa_node" => return Ok(()),
-            "values" => return Err(MapFault::InitialValues),
+            "pinning" => {
+                self.pinned = number.ok_or(MapFault::Attribute(short))? != 0;
+                return Ok(());
+            }
+            // On which node of a machine it lives: there is one here.
+            "numa_node" => return Ok(()),
             _ => return Err(MapFault::Unknown(short)),
         };
         let is_type = matches!(name, "key" | "value");

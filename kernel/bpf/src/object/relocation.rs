@@ -19,7 +19,7 @@ use super::maps::{MapTable, data_access};
 use super::text::{Text, WIDE_LOAD};
 
 const MAX_RELOCATIONS: usize = 1_048_576;
-const RELOCATION_BYTES: usize = 16;
+pub(super) const RELOCATION_BYTES: usize = 16;
 
 /// `R_BPF_64_64`.
 const WIDE: u32 = 1;
@@ -29,10 +29,14 @@ const CALL: u32 = 10;
 /// Opcode of `call` (RFC 9669, 4.3) with an immediate.
 const CALL_OPCODE: u8 = 0x85;
 /// What the source field of a call or a wide load says of the immediates.
+const CALL_BY_NUMBER: u8 = 0;
 const CALL_BY_DISTANCE: u8 = 1;
 const MAP_BY_HANDLE: u8 = 1;
 const MAP_VALUE_BY_HANDLE: u8 = 2;
 const CODE_BY_DISTANCE: u8 = 4;
+
+/// Helper and map that do not exist: what stands for something unresolved.
+pub(super) const UNRESOLVED: u32 = 0x7fff_fffe;
 
 /// Applies all relocations of code. `text` and `maps` must have been read from this file.
 pub(super) fn link(file: &mut [u8], layout: Layout, text: Text, maps: &MapTable) -> Result<(), ObjectError> {
@@ -48,26 +52,35 @@ pub(super) fn link(file: &mut [u8], layout: Layout, text: Text, maps: &MapTable)
         }
         for entry in (entries.start..entries.end).step_by(RELOCATION_BYTES) {
             let linker = Linker { elf: Elf::new(file, layout), text, maps };
-            let patch = linker.resolve(entry, code)?;
+            let patch = match linker.resolve(entry, code) {
+                Err(error) if error.cause.is_of_one_symbol() => {
+                    Patch::unresolved(file, error.offset as usize)
+                }
+                patch => patch?,
+            };
             patch.apply(file);
         }
     }
     Ok(())
 }
 
-/// The entries of a relocation section and the code they change. `None` if it changes nothing that runs.
+/// The entries of a relocation section and the code they change. `None` if it changes no code.
 fn code_relocations(elf: Elf<'_>, table: &Section) -> Result<Option<(Span, Span)>, ObjectError> {
+    let found = entries(elf, table)?.filter(|(_, target)| target.is_code());
+    Ok(found.and_then(|(entries, target)| Some((entries, target.contents()?))))
+}
+
+/// The entries of a relocation section and the section they change. `None` if it changes nothing that
+/// programs use.
+pub(super) fn entries(elf: Elf<'_>, table: &Section) -> Result<Option<(Span, Section)>, ObjectError> {
     if table.kind != elf::REL && table.kind != elf::RELA {
         return Ok(None);
     }
     let Some(target) = elf.section(table.info) else {
         return Err(ObjectCause::SectionIndex(table.info).at(table.header + 44));
     };
-    if table.size > 0 && (data_access(elf, &target).is_some() || Style::of(elf, &target).is_some()) {
-        let name = ShortName::of(elf.section_name(&target));
-        return Err(ObjectCause::DataPointer(name).at(table.offset as usize));
-    }
-    let (true, Some(entries), Some(code)) = (target.is_code(), table.contents(), target.contents()) else {
+    let used = target.is_code() || data_access(elf, &target).is_some() || Style::of(elf, &target).is_some();
+    let (true, Some(entries)) = (used, table.contents()) else {
         return Ok(None);
     };
     if table.kind == elf::RELA {
@@ -80,7 +93,7 @@ fn code_relocations(elf: Elf<'_>, table: &Section) -> Result<Option<(Span, Span)
         let found = table.size;
         return Err(ObjectCause::EntrySize { part: Part::Relocations, found }.at(table.header + 32));
     }
-    Ok(Some((entries, code)))
+    Ok(Some((entries, target)))
 }
 
 /// What one relocation changes: the source field and the immediates of an instruction.
@@ -94,6 +107,14 @@ struct Patch {
 }
 
 impl Patch {
+    /// Makes an instruction one that the verifier refuses, should a program come to it: a call of a helper, or
+    /// the handle of a map, that does not exist. A weak symbol's address is 0 instead, for programs that ask.
+    fn unresolved(file: &[u8], at: usize) -> Self {
+        let is_wide = file[at] == WIDE_LOAD;
+        let source = if is_wide { MAP_BY_HANDLE } else { CALL_BY_NUMBER };
+        Self { at, source, imm: UNRESOLVED, second: is_wide.then_some(0) }
+    }
+
     fn apply(&self, file: &mut [u8]) {
         let registers = &mut file[self.at + 1];
         *registers = *registers & 0xf | self.source << 4;
@@ -102,6 +123,20 @@ impl Patch {
             file[self.at + 12..self.at + 16].copy_from_slice(&second.to_le_bytes());
         }
     }
+}
+
+/// Why the instruction at offset `at` of a linked file was not resolved, if it was not.
+pub(super) fn fault_at(elf: Elf<'_>, text: Text, maps: &MapTable, at: usize) -> Option<ObjectCause> {
+    let linker = Linker { elf, text, maps };
+    elf.sections().find_map(|table| {
+        let (entries, code) = code_relocations(elf, &table).ok()??;
+        let offset = at.checked_sub(code.start).filter(|_| at < code.end)? as u64;
+        (entries.start..entries.end).step_by(RELOCATION_BYTES).find_map(|entry| {
+            let bytes = elf.contents(Span { start: entry, end: entry + RELOCATION_BYTES });
+            let symbol = elf.symbol(u32_at(bytes, 12)?).filter(|_| u64_at(bytes, 0) == Some(offset))?;
+            Some(linker.symbol_fault(u32_at(bytes, 8)?, &symbol, Span { start: at, end: at + 8 }))
+        })
+    })
 }
 
 struct Linker<'a> {
@@ -155,6 +190,9 @@ impl Linker<'_> {
             // The file has none of these, so this is a second relocation.
             return Err(ObjectCause::Forged(bytes[1] >> 4).at(slot.start));
         }
+        if symbol.section == elf::UNDEFINED && symbol.binding == elf::WEAK {
+            return Ok(Patch { at: slot.start, source: 0, imm: 0, second: Some(0) });
+        }
         let section = self.defined(symbol, slot)?;
         let low = u32_at(bytes, 4).unwrap_or(0);
         let high = u32_at(bytes, 12).unwrap_or(0);
@@ -186,6 +224,12 @@ impl Linker<'_> {
         }
         let handle = self.maps.variable_at(section.index, target);
         Ok((MAP_BY_HANDLE, handle.ok_or_else(|| refused(ObjectCause::NoMap))?, 0))
+    }
+
+    /// What is wrong with a symbol that could not be resolved.
+    fn symbol_fault(&self, kind: u32, symbol: &Symbol, slot: Span) -> ObjectCause {
+        let by_kind = if kind == CALL { ObjectCause::CallTarget } else { ObjectCause::Target };
+        self.defined(symbol, slot).map_or_else(|error| error.cause, |_| by_kind(self.name_of(symbol)))
     }
 
     /// Instructions from the one behind `slot` to byte `target` of `section`.

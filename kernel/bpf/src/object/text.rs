@@ -61,8 +61,8 @@ fn check_section(elf: Elf<'_>, section: &Section) -> Result<Span, ObjectError> {
     Ok(span)
 }
 
-/// Linking writes into code. What was checked elsewhere must not change by that, so code shares no byte.
-fn check_alone(elf: Elf<'_>, section: &Section, span: Span) -> Result<(), ObjectError> {
+/// Linking writes into a section. What was checked elsewhere must not change by that, so it shares no byte.
+pub(super) fn check_alone(elf: Elf<'_>, section: &Section, span: Span) -> Result<(), ObjectError> {
     let header = Span { start: 0, end: 64 };
     for (other, part) in [(header, Part::Header), (elf.layout().section_table(), Part::SectionTable)] {
         if span.overlaps(other) {

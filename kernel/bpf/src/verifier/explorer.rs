@@ -1,5 +1,6 @@
 //! Where to go on: follows paths, keeps what it has seen, and guesses what holds in loops.
 
+mod callbacks;
 mod loops;
 mod paths;
 
@@ -130,7 +131,9 @@ impl<'p, 'w, 'o> Explorer<'p, 'w, 'o> {
                 None => return Ok(false),
                 Some(Work::Explore { parent }) => {
                     (self.parent, self.kept_at, self.came_from) = (parent, self.state.executed, 0);
-                    return Ok(true);
+                    if let Path::Continues = self.leave_loops() {
+                        return Ok(true);
+                    }
                 }
                 Some(Work::Close(checkpoint)) if self.arena.is(checkpoint, DRY) => {
                     self.settle(checkpoint)?;
@@ -180,7 +183,8 @@ impl<'p, 'w, 'o> Explorer<'p, 'w, 'o> {
         } else {
             let (insns, wcet_insns, states) = (self.graph.insn_count(), self.longest, self.steps);
             let workspace = self.arena.peak_bytes() + self.text.len();
-            return Ok(Proof { insns, stack, frames, wcet_insns, states, workspace });
+            let tail_calls = self.graph.has_tail_calls();
+            return Ok(Proof { insns, stack, frames, wcet_insns, states, workspace, tail_calls });
         };
         Err(Rejection { pc: entry, reason, states: self.steps })
     }

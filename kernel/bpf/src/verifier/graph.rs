@@ -6,6 +6,7 @@
 use core::ops::Range;
 
 use super::rejection::{Reason, Rejection};
+use crate::helpers;
 use crate::insn::{AluOp, DecodeError, Immediate, Insn, Operand, Reg, decode};
 use crate::interpreter::MAX_FRAMES;
 
@@ -18,6 +19,7 @@ const JOIN: u64 = 1 << 34;
 const LOOP_HEAD: u64 = 1 << 35;
 const FUNCTION_SHIFT: u32 = 36;
 const NO_GUESS: u64 = 1 << 44;
+const CALLS_BACK: u64 = 1 << 45;
 const LIVE_SHIFT: u32 = 48;
 const LINK: u64 = 0xffff_ffff;
 /// No slot, in a link.
@@ -41,6 +43,7 @@ pub struct Graph<'w> {
     functions: [Function; MAX_FUNCTIONS],
     function_count: usize,
     insn_count: usize,
+    has_tail_calls: bool,
 }
 
 /// Where control goes after an instruction.
@@ -63,8 +66,13 @@ impl<'w> Graph<'w> {
         slots: &'w mut [u64],
     ) -> Result<Self, Rejection> {
         slots.fill(u64::from(NONE));
-        let mut graph =
-            Self { slots, functions: [Function::default(); MAX_FUNCTIONS], function_count: 0, insn_count: 0 };
+        let mut graph = Self {
+            slots,
+            functions: [Function::default(); MAX_FUNCTIONS],
+            function_count: 0,
+            insn_count: 0,
+            has_tail_calls: false,
+        };
         graph.functions[0].entry = own.start;
         graph.function_count = 1;
         let mut function = 0;
@@ -86,6 +94,11 @@ impl<'w> Graph<'w> {
         self.insn_count
     }
 
+    /// Whether it may go on in another program.
+    pub const fn has_tail_calls(&self) -> bool {
+        self.has_tail_calls
+    }
+
     /// Whether jumps meet at `pc`.
     pub fn is_join(&self, pc: usize) -> bool {
         self.slots[pc] & JOIN != 0
@@ -94,6 +107,11 @@ impl<'w> Graph<'w> {
     /// Whether a jump comes back to `pc`.
     pub fn is_loop_head(&self, pc: usize) -> bool {
         self.slots[pc] & LOOP_HEAD != 0
+    }
+
+    /// Whether the helper called at `pc` calls functions of the program.
+    pub fn calls_back(&self, pc: usize) -> bool {
+        self.slots[pc] & CALLS_BACK != 0
     }
 
     /// Whether the explorer may guess at `pc`.
@@ -212,8 +230,11 @@ impl<'w> Graph<'w> {
             match insn {
                 Insn::CallLocal { offset } => self.add_function(pc, pc + 1, offset)?,
                 Insn::LoadImm { value: Immediate::Function(offset), .. } => {
-                    self.add_function(pc, pc + 2, offset)?;
+                    self.add_function(pc, pc + 1, offset)?;
                 }
+                // The function it calls comes back to it.
+                Insn::CallHelper { id } if helpers::calls_back(id) => self.slots[pc] |= JOIN | LOOP_HEAD | CALLS_BACK,
+                Insn::CallHelper { id: helpers::TAIL_CALL } => self.has_tail_calls = true,
                 _ => {}
             }
             if let Some(target) = successors.target {

@@ -7,15 +7,16 @@ mod call;
 
 use super::Addresses;
 use super::rejection::Reason;
-use super::state::State;
+use super::state::{Entry, State};
 use super::value::{MAX_OFFSET, Pointer, Scalar, Target, Value};
 use crate::context::ProgramKind;
 use crate::helpers::{Helper, helper};
 use crate::insn::{AluOp, AtomicOp, Condition, Extend, Immediate, Insn, Operand, Reg, Size, Width};
 use crate::maps::{MapDef, MapKind};
-use crate::object::MapAccess;
+use crate::object::{MapAccess, ShortName};
 
 pub use access::Mode;
+pub(super) use call::{map_in, map_index};
 
 /// What is known of the program besides its instructions.
 #[derive(Clone, Copy, Debug)]
@@ -329,7 +330,13 @@ fn comparison(
 }
 
 fn map_reference(facts: &Facts<'_>, value: Immediate) -> Result<(), Reason> {
-    let def = |map: u32| facts.maps.get(map as usize).ok_or(Reason::UnknownMap(map));
+    let def = |map: u32| match facts.maps.get(map as usize) {
+        None => Err(Reason::UnknownMap(map)),
+        Some(MapDef { name, refused: Some(error), .. }) => {
+            Err(Reason::MapRefused { map: ShortName::new(name), error: *error })
+        }
+        Some(def) => Ok(def),
+    };
     match value {
         Immediate::Value(_) => Ok(()),
         Immediate::Map(map) => def(map).map(drop),
@@ -347,7 +354,12 @@ fn map_reference(facts: &Facts<'_>, value: Immediate) -> Result<(), Reason> {
 /// are a secret, r0 is a number. Its functions may return anything, or nothing.
 fn may_return(state: &State, facts: &Facts<'_>) -> Result<(), Reason> {
     if state.depth > 0 {
-        return Ok(());
+        return match (state.frames[state.depth].entry, state.get(Reg::R0)) {
+            (Entry::Call, _) => Ok(()),
+            // 0 to be called again, 1 to be called no more.
+            (Entry::Callback, Value::Number(number)) if number.umax <= 1 => Ok(()),
+            (Entry::Callback, found) => Err(Reason::CallbackValue(found)),
+        };
     }
     if let Some(reference) = state.references[..state.reference_count].first() {
         return Err(Reason::NotGivenBack { pc: reference.identity - 1 });

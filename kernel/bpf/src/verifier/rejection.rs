@@ -3,9 +3,11 @@
 use core::fmt;
 
 use super::value::Value;
-use crate::helpers::{Argument, Helper};
+use crate::helpers::{self, Argument, Callers, Helper};
 use crate::insn::{DecodeError, Reg};
 use crate::interpreter::MAX_FRAMES;
+use crate::maps::{MapError, MapKind};
+use crate::object::ShortName;
 
 /// A program that was not proven safe.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,6 +64,13 @@ pub enum Reason {
     },
     /// A map that the object does not have.
     UnknownMap(u32),
+    /// A map that could not be made.
+    MapRefused {
+        /// Its name.
+        map: ShortName,
+        /// Why not.
+        error: MapError,
+    },
     /// A direct offset beyond the map's first value.
     MapOffset(u32),
     /// A register that was not written.
@@ -112,6 +121,8 @@ pub enum Reason {
     SpillOverwritten(Reg),
     /// A store to read-only memory.
     ReadOnly(Reg),
+    /// A load from memory that programs only write.
+    WriteOnly(Reg),
     /// A context access that no field allows.
     ContextField {
         /// Offset in the context.
@@ -121,6 +132,22 @@ pub enum Reason {
     },
     /// A helper that does not exist here.
     UnknownHelper(u32),
+    /// A helper that programs of this type may not call.
+    HelperCallers {
+        /// The helper.
+        helper: &'static str,
+        /// Who may.
+        callers: Callers,
+    },
+    /// A map of a type that the helper does not take.
+    HelperMap {
+        /// The helper.
+        helper: &'static str,
+        /// The map's type.
+        kind: MapKind,
+    },
+    /// A helper whose calls the verifier cannot judge yet, and what it would have to follow.
+    HelperPending(&'static str, &'static str),
     /// An argument that is not what the helper takes.
     Argument {
         /// The helper.
@@ -136,6 +163,8 @@ pub enum Reason {
     FormatString,
     /// A program ending without a number in r0.
     ReturnValue(Value),
+    /// A function that a helper calls, ending without 0 or 1 in r0.
+    CallbackValue(Value),
     /// Calls nested deeper than there are frames.
     CallDepth,
     /// Deeper stack than the profile allows.
@@ -232,11 +261,15 @@ impl Reason {
                 write!(f, "more than {limit} instructions with the functions it calls")
             }
             Self::UnknownMap(map) => write!(f, "the object has no map {map}"),
+            Self::MapRefused { map, error } => write!(f, "map `{map}`: {error}"),
             Self::MapOffset(offset) => {
                 write!(f, "offset {offset} lies beyond the map's first value, if it has one")
             }
             Self::Uninitialised(register) => write!(f, "{register} is not initialised"),
             Self::ReturnValue(found) => write!(f, "the program ends with r0 = {found}, not a number"),
+            Self::CallbackValue(found) => {
+                write!(f, "a function that a helper calls ends with r0 = {found}, not with 0 or 1")
+            }
             Self::CallDepth => write!(f, "calls nested deeper than {MAX_FRAMES} frames"),
             Self::StackDepth { needed, limit } => {
                 write!(f, "needs {needed} bytes of stack, the limit is {limit}")
@@ -249,7 +282,19 @@ impl Reason {
             Self::Workspace { bytes } => {
                 write!(f, "too complex: more states than the verifier's {bytes} bytes of memory hold")
             }
-            Self::UnknownHelper(id) => write!(f, "helper {id} is not available"),
+            Self::UnknownHelper(id) => match helpers::name(*id) {
+                Some(name) => write!(f, "helper {id} (bpf_{name}) is not available"),
+                None => write!(f, "there is no helper {id}"),
+            },
+            Self::HelperCallers { helper, callers } => {
+                write!(f, "bpf_{helper} is for programs of type {}", callers.name())
+            }
+            Self::HelperMap { helper, kind } => {
+                write!(f, "bpf_{helper} does not take a map of type {}", kind.name())
+            }
+            Self::HelperPending(helper, what) => {
+                write!(f, "bpf_{helper} is not available: the verifier does not follow {what} yet")
+            }
             Self::FormatString => f.write_str("format string with a conversion that is not available"),
             Self::Argument { helper, register, expected, found } => {
                 write!(f, "bpf_{helper} takes {} in {register}, not {found}", argument_name(*expected))
@@ -305,6 +350,7 @@ impl Reason {
                 write!(f, "store through {register} at a variable offset may overwrite a saved pointer")
             }
             Self::ReadOnly(register) => write!(f, "store through {register} to read-only memory"),
+            Self::WriteOnly(register) => write!(f, "load through {register} from write-only memory"),
             Self::ContextField { offset, size } => {
                 write!(f, "no field of the context allows an access of {size} bytes at {offset}")
             }
@@ -318,8 +364,21 @@ const fn argument_name(argument: Argument) -> &'static str {
         Argument::Map => "a map",
         Argument::Key => "the address of a key",
         Argument::Value => "the address of a value",
+        Argument::ValueRoom => "the address of room for a value",
         Argument::Memory => "the address of memory",
+        Argument::MemoryOrNull => "the address of memory or null",
+        Argument::Room => "the address of memory to write",
+        Argument::RoomOrNull => "the address of memory to write or null",
         Argument::Size => "a size of at least 1",
+        Argument::SizeOrZero => "a size",
+        Argument::ConstantSize => "a constant size",
+        Argument::RingMemory => "the address that bpf_ringbuf_reserve gave",
+        Argument::Context => "the context",
+        Argument::Callback => "the address of a function",
+        Argument::StackOrNull => "the address of memory on the stack or null",
+        Argument::SpinLock => "the address of a lock in a map's value",
+        Argument::Timer => "the address of a timer in a map's value",
+        Argument::Text => "the address of a constant text",
         Argument::Number => "a number",
         Argument::Printed => "a number to print",
     }

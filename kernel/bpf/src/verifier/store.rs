@@ -130,6 +130,8 @@ const fn encode_target(target: Target) -> (u64, u32) {
         Target::Allocated { size } => (8, size),
         Target::AllocatedOrNull { size } => (9, size),
         Target::Function { entry } => (10, entry),
+        Target::PacketMeta => (11, 0),
+        Target::MapKey { map } => (12, map),
     }
 }
 
@@ -145,7 +147,9 @@ const fn decode_target(kind: u64, parameter: u32) -> Target {
         7 => Target::MapValueOrNull { map: parameter },
         8 => Target::Allocated { size: parameter },
         9 => Target::AllocatedOrNull { size: parameter },
-        _ => Target::Function { entry: parameter },
+        10 => Target::Function { entry: parameter },
+        11 => Target::PacketMeta,
+        _ => Target::MapKey { map: parameter },
     }
 }
 

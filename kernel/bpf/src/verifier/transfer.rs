@@ -77,7 +77,7 @@ const fn immediate(pc: usize, value: Immediate) -> Value {
             Value::Pointer(Pointer { fixed: offset as i64, ..Pointer::to(Target::MapValue { map }) })
         }
         Immediate::Function(distance) => {
-            let entry = (pc + 2).wrapping_add_signed(distance as isize) as u32;
+            let entry = (pc + 1).wrapping_add_signed(distance as isize) as u32;
             Value::Pointer(Pointer::to(Target::Function { entry }))
         }
     }
@@ -160,8 +160,8 @@ fn load(state: &State, facts: &Facts<'_>, base: Reg, offset: i64, size: Size, ex
 fn context_field(facts: &Facts<'_>, pointer: &Pointer, offset: i64, size: Size) -> Option<Value> {
     let place = u64::try_from(pointer.reach(offset).0).ok()?;
     let target = match facts.kind.layout().field(place, size.bytes() as u64)?.kind {
-        // There is no metadata in front of a packet yet, so it starts where the packet does.
-        FieldKind::PacketStart | FieldKind::PacketMeta => Target::Packet,
+        FieldKind::PacketStart => Target::Packet,
+        FieldKind::PacketMeta => Target::PacketMeta,
         FieldKind::PacketEnd => Target::PacketEnd,
         FieldKind::Number | FieldKind::WholeNumber => return None,
     };

@@ -35,6 +35,8 @@ pub enum Target {
     },
     /// The packet.
     Packet,
+    /// The metadata in front of the packet.
+    PacketMeta,
     /// Past the end of the packet: only compared.
     PacketEnd,
     /// The handle of a map.
@@ -62,6 +64,11 @@ pub enum Target {
         /// Bytes.
         size: u32,
     },
+    /// A key of a map, as a callback gets it: only read.
+    MapKey {
+        /// The map's index.
+        map: u32,
+    },
     /// A function of the program.
     Function {
         /// Its first slot.
@@ -88,12 +95,14 @@ impl Target {
             Self::Context => "context pointer",
             Self::Memory { .. } => "memory pointer",
             Self::Packet => "packet pointer",
+            Self::PacketMeta => "packet metadata pointer",
             Self::PacketEnd => "packet end",
             Self::Map { .. } => "map handle",
             Self::MapValue { .. } => "map value pointer",
             Self::MapValueOrNull { .. } => "map value pointer that may be null",
             Self::Allocated { .. } => "pointer to reserved memory",
             Self::AllocatedOrNull { .. } => "pointer to reserved memory that may be null",
+            Self::MapKey { .. } => "map key pointer",
             Self::Function { .. } => "function",
         }
     }

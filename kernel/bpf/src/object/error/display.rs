@@ -59,9 +59,11 @@ impl ObjectCause {
             Self::RelocationInstruction { opcode, .. } => {
                 write!(f, "R_BPF_64_32 on opcode {opcode:#04x}, expected 0x85 (call) with source 1")
             }
-            _ => f.write_str(
-                "CO-RE relocations are not supported yet; use plain types, not those of vmlinux.h",
+            Self::CoRe(name) => write!(
+                f,
+                "CO-RE relocation against `{name}`, a type of Linux's kernel that does not exist here"
             ),
+            other => other.write_reference(f),
         }
     }
 
@@ -102,7 +104,7 @@ impl fmt::Display for ObjectCause {
             | Self::RelocationOffset(_)
             | Self::RelocationType(_)
             | Self::RelocationInstruction { .. }
-            | Self::CoRe => self.write_code(f),
+            | Self::CoRe(_) => self.write_code(f),
             other => other.write_reference(f),
         }
     }

@@ -125,18 +125,89 @@ fn an_undefined_function_of_clangs_is_named() {
         int missing(int);
         __attribute__((section("xdp"))) int entry(int *context) { return missing(*context); }
     "#;
-    let Some(file) = compile(source, &[]) else { return };
-    assert!(message(&file).contains("symbol `missing` is undefined"));
+    let Some(mut file) = compile(source, &[]) else { return };
+    let object = Object::link(&mut file).unwrap();
+    let faults: Vec<_> = (0..object.text().len() / 8).filter_map(|insn| object.fault_at(insn)).collect();
+    assert_eq!(faults, [ObjectCause::Undefined(ShortName::new("missing"))]);
 }
 
+const CORE_SOURCE: &str = r#"
+#define SEC(name) __attribute__((section(name), used))
+#define CORE __attribute__((preserve_access_index))
+struct xdp_md { unsigned data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex; } CORE;
+struct iphdr { unsigned char first, tos; unsigned short sizes[3]; unsigned char ttl, protocol; unsigned rest[2]; unsigned short sum, more; } CORE;
+struct xdp_md___cut { unsigned data_end; } CORE;
+struct task_struct { int pid, tgid; } CORE;
+SEC("xdp") int shared(struct xdp_md *context) { return context->rx_queue_index + context->ingress_ifindex; }
+SEC("xdp") int foreign(struct task_struct *task) { return task->tgid; }
+SEC("xdp") int cut(struct xdp_md___cut *context) { return context->data_end; }
+SEC("xdp") int asks(void *context) {
+  return __builtin_preserve_field_info(((struct task_struct *)0)->tgid, 2) * 2
+       + __builtin_preserve_field_info(((struct xdp_md *)0)->data_end, 2);
+}
+"#;
+
 #[test]
-fn relocatable_field_offsets_are_refused() {
-    let source = r#"
-        struct context { int first, second; } __attribute__((preserve_access_index));
-        __attribute__((section("xdp"))) int entry(struct context *context) { return context->second; }
-    "#;
-    let Some(file) = compile(source, &["-g"]) else { return };
-    assert_eq!(refusal(&file).cause, ObjectCause::CoRe);
+fn types_of_ours_are_relocated_and_others_refused_where_they_are_used() {
+    let Some(mut file) = compile(CORE_SOURCE, &["-g"]) else { return };
+    let object = Object::link(&mut file).unwrap();
+    visit(&object);
+    for (name, type_name) in [("shared", None), ("foreign", Some("task_struct")), ("cut", Some("xdp_md"))] {
+        let program = object.programs().find(|program| program.name == name).unwrap();
+        let insns = program.first_insn..program.first_insn + program.insn_count;
+        let fault = insns.filter_map(|insn| object.fault_at(insn)).next();
+        assert_eq!(fault, type_name.map(|name| ObjectCause::CoRe(ShortName::new(name))), "{name}");
+    }
+    let asks = object.programs().find(|program| program.name == "asks").unwrap();
+    let (insns, _) = object.text().as_chunks();
+    let insns: Vec<u64> = insns.iter().copied().map(u64::from_le_bytes).collect();
+    let moves = find(&insns, &asks, |insn| insn & 0xf0f0 == 0xb0 && insn & 7 != 0);
+    let mut answers: Vec<_> = moves.into_iter().map(|at| imm(insns[at])).filter(|&imm| imm < 2).collect();
+    answers.sort_unstable();
+    answers.dedup();
+    assert_eq!(answers, [0, 1], "a task has no field here, a packet context has");
+}
+
+const HOLDERS: &str = r#"
+typedef unsigned int u32;
+#define SEC(name) __attribute__((section(name), used))
+#define __uint(name, val) int (*name)[val]
+#define __type(name, val) __typeof__(val) *name
+#define __array(name, val) __typeof__(val) *name[]
+SEC("xdp") int first(void *context) { return 1; }
+SEC("xdp") int second(void *context) { return 2; }
+struct inner { __uint(type, 2); __uint(max_entries, 3); __type(key, u32); __type(value, long); } one SEC(".maps"), two SEC(".maps");
+struct { __uint(type, 12); __uint(max_entries, 4); __type(key, u32); __uint(pinning, 1); __array(values, struct inner); }
+  maps SEC(".maps") = { .values = { [1] = &two, [3] = &one } };
+struct { __uint(type, 3); __uint(max_entries, 2); __type(key, u32); __array(values, int (void *)); }
+  programs SEC(".maps") = { .values = { [1] = (void *)&second } };
+struct { __uint(type, 12); __uint(max_entries, 4); __type(key, u32); __array(values, struct inner); }
+  wrong SEC(".maps") = { .values = { [0] = (void *)&first } };
+const char *const names[] = { "a", "b" };
+SEC("xdp") int third(long context) { return names[context & 1][0]; }
+"#;
+
+#[test]
+fn maps_hold_maps_and_programs_from_the_start() {
+    let Some(mut file) = compile(HOLDERS, &["-g"]) else { return };
+    let object = Object::link(&mut file).unwrap();
+    visit(&object);
+    let maps: Vec<_> = object.maps().collect();
+    let handle = |name: &str| maps.iter().position(|map| map.name == name).unwrap();
+    let slots = |name: &str| -> Vec<u64> {
+        let (slots, _) = maps[handle(name)].initial.unwrap().as_chunks();
+        slots.iter().map(|slot| u64::from_le_bytes(*slot)).collect()
+    };
+    let outer = maps[handle("maps")];
+    let inner = maps[outer.inner.unwrap() as usize];
+    assert_eq!((inner.kind, inner.max_entries, inner.value_size, inner.template), (2, 3, 8, true));
+    assert!(outer.pinned && !outer.template && !inner.pinned);
+    assert_eq!(slots("maps"), [0, handle("two") as u64 + 1, 0, handle("one") as u64 + 1]);
+    let second = object.programs().find(|program| program.name == "second").unwrap();
+    assert_eq!(slots("programs"), [0, second.first_insn as u64 + 1]);
+    assert_eq!(maps[handle("wrong")].fault, Some(MapFault::InitialValue(ShortName::new("first"))));
+    let pointers = maps.iter().find(|map| map.name.starts_with(".rodata") && map.fault.is_some()).unwrap();
+    assert_eq!(pointers.fault, Some(MapFault::Pointers));
 }
 
 #[test]

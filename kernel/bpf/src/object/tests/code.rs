@@ -101,7 +101,7 @@ fn with_relocation(insns: &[u64], offset: u64, kind: u32, info: u8, section: u16
 }
 
 #[test]
-fn what_cannot_be_resolved_is_refused_by_name() {
+fn what_cannot_be_resolved_is_told_by_name_where_it_is_used() {
     let call = [CALL, EXIT];
     let load = [WIDE, 0, EXIT];
     let cases: &[(&[u64], u32, u8, u16, &str)] = &[
@@ -112,6 +112,24 @@ fn what_cannot_be_resolved_is_refused_by_name() {
         (&load, R_WIDE, GLOBAL_OBJECT, 0xfff1, "neither code, nor map, nor data"),
         (&load, R_WIDE, GLOBAL_OBJECT, 3, "neither code, nor map, nor data"),
         (&call, R_CALL, GLOBAL_OBJECT, 2, "call to `thing`, which is no code"),
+    ];
+    for (insns, kind, info, section, expected) in cases {
+        let mut file = with_relocation(insns, 0, *kind, *info, *section);
+        let object = Object::link(&mut file).unwrap();
+        let message = object.fault_at(0).unwrap().to_string();
+        assert!(message.contains(expected), "{message}, expected {expected}");
+        assert_eq!(object.fault_at(insns.len() - 1), None);
+        // What stands there now names a helper or a map that cannot exist.
+        let (insns, _) = object.text().as_chunks();
+        assert_eq!(imm(u64::from_le_bytes(insns[0])) as u32, relocation::UNRESOLVED);
+    }
+    assert_eq!(imm(linked(&with_relocation(&load, 0, R_WIDE, WEAK_NONE, 0))[0]), 0, "whether it is there");
+}
+
+#[test]
+fn what_is_no_reference_is_refused() {
+    let (call, load) = ([CALL, EXIT], [WIDE, 0, EXIT]);
+    let cases: &[(&[u64], u32, u8, u16, &str)] = &[
         (&load, R_CALL, GLOBAL_OBJECT, 2, "R_BPF_64_32 on opcode 0x18"),
         (&call, R_WIDE, GLOBAL_OBJECT, 2, "R_BPF_64_64 on opcode 0x85"),
         (&[0x85, EXIT], R_CALL, GLOBAL_NONE, 1, "expected 0x85 (call) with source 1"),
@@ -196,15 +214,20 @@ fn a_function_is_made_of_whole_instructions() {
 }
 
 #[test]
-fn a_table_of_pointers_is_refused() {
-    for name in [".data", ".rodata.table", "maps"] {
+fn a_table_of_pointers_is_of_no_use() {
+    let with_pointer = |name: &str| {
         let mut object = Builder::default();
         let data = object.data(name, &[0; 8]);
         let symbol = object.symbol("string", LOCAL_SECTION, data, 0, 0);
         object.relocate(data, 0, 2, symbol);
-        let message = message(&object.build());
-        assert!(message.contains(&std::format!("section `{name}` holds pointers")), "{message}");
+        object.build()
+    };
+    for name in [".data", ".rodata.table"] {
+        let mut file = with_pointer(name);
+        let map = Object::link(&mut file).unwrap().maps().next().unwrap();
+        assert_eq!((map.name, map.fault), (name, Some(MapFault::Pointers)));
     }
+    assert!(message(&with_pointer("maps")).contains("section `maps` holds pointers"));
 }
 
 #[test]
@@ -214,5 +237,7 @@ fn a_long_name_is_cut_in_an_error() {
     let name = "é".repeat(30);
     let symbol = object.symbol(&name, GLOBAL_NONE, 0, 0, 0);
     object.relocate(xdp, 0, R_CALL, symbol);
-    assert!(message(&object.build()).contains(&std::format!("`{}…`", "é".repeat(20))));
+    let mut file = object.build();
+    let fault = Object::link(&mut file).unwrap().fault_at(0).unwrap();
+    assert!(fault.to_string().contains(&std::format!("`{}…`", "é".repeat(20))));
 }

@@ -1,6 +1,7 @@
 //! One path: step by step, until it ends, is covered, or is refused.
 
 use super::*;
+use crate::helpers;
 use crate::verifier::arena::NEXT;
 
 /// Most checkpoints it compares with at one instruction.
@@ -69,7 +70,9 @@ impl Explorer<'_, '_, '_> {
                 if let Some(level) = self.comes_around(checkpoint) {
                     return self.come_around(checkpoint, level);
                 }
-                if proposed && self.arena.equals_candidate(checkpoint, self.state.loop_count) {
+                let repeats = proposed && self.arena.equals_candidate(checkpoint, self.state.loop_count);
+                // A helper does not call back for ever.
+                if repeats && !self.graph.calls_back(pc) {
                     return Err(Reason::InfiniteLoop);
                 }
                 origin = origin.or(Some(checkpoint));
@@ -148,8 +151,13 @@ impl Explorer<'_, '_, '_> {
         // The graph has made sure that every target is an instruction.
         let target = |offset: i32| next.wrapping_add_signed(offset as isize);
         match insn {
+            Insn::CallHelper { id } if helpers::calls_back(id) => return self.call_back(id, &insn, next),
             Insn::Exit => match self.state.leave() {
-                Some(return_to) => self.state.pc = return_to,
+                Some(return_to) => {
+                    // A function that was called back comes around its helper's call.
+                    self.came_from = self.came_from.max(return_to);
+                    self.state.pc = return_to;
+                }
                 None => {
                     self.note(self.parent, End::Exit, self.state.executed);
                     return Ok(Path::Ended);

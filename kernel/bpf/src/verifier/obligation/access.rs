@@ -54,12 +54,15 @@ pub(super) fn check(
         Target::Stack { .. } if is_secret => access.secret_stack(),
         Target::Stack { .. } => access.stack().map(drop),
         Target::Context => access.context(facts),
-        Target::Packet if mode == Mode::Atomic => Err(Reason::ReadOnly(base)),
-        Target::Packet => packet(state, base, &pointer, offset, size.bytes() as u64),
+        Target::Packet | Target::PacketMeta if mode == Mode::Atomic => Err(Reason::ReadOnly(base)),
+        Target::Packet | Target::PacketMeta => packet(state, base, &pointer, offset, size.bytes() as u64),
         Target::MapValue { map } if mode.writes() && read_only(facts, map) => Err(Reason::ReadOnly(base)),
-        Target::MapValue { .. } | Target::Memory { .. } | Target::Allocated { .. } => {
-            bounded(base, value, &pointer, offset, size.bytes() as u64, facts)
-        }
+        Target::MapValue { map } if mode.reads() && write_only(facts, map) => Err(Reason::WriteOnly(base)),
+        Target::MapKey { .. } if mode.writes() => Err(Reason::ReadOnly(base)),
+        Target::MapValue { .. }
+        | Target::MapKey { .. }
+        | Target::Memory { .. }
+        | Target::Allocated { .. } => bounded(base, value, &pointer, offset, size.bytes() as u64, facts),
         Target::MapValueOrNull { .. } | Target::AllocatedOrNull { .. } => Err(Reason::MaybeNull(base)),
         Target::PacketEnd | Target::Map { .. } | Target::Function { .. } => {
             Err(Reason::NotAPointer(base, value))
@@ -71,10 +74,18 @@ impl Mode {
     fn writes(self) -> bool {
         !matches!(self, Self::Load(_))
     }
+
+    fn reads(self) -> bool {
+        !matches!(self, Self::Store(_))
+    }
 }
 
 fn read_only(facts: &Facts<'_>, map: u32) -> bool {
     facts.maps.get(map as usize).is_none_or(|def| def.access == MapAccess::ReadOnly)
+}
+
+fn write_only(facts: &Facts<'_>, map: u32) -> bool {
+    facts.maps.get(map as usize).is_none_or(|def| def.access == MapAccess::WriteOnly)
 }
 
 impl Access<'_> {
@@ -180,7 +191,8 @@ pub(super) fn packet(
         return Err(Reason::BeforePacket(base, low));
     }
     let needed = (pointer.fixed + offset).saturating_add_unsigned(size);
-    let inside = high.saturating_add_unsigned(size) <= i64::from(state.packet_bytes);
+    let inside = pointer.target == Target::Packet
+        && high.saturating_add_unsigned(size) <= i64::from(state.packet_bytes);
     if inside || needed <= i64::from(pointer.proven) {
         Ok(())
     } else {
@@ -201,6 +213,9 @@ pub(super) fn bounded(
         Target::Memory { size } | Target::Allocated { size } => i64::from(size),
         Target::MapValue { map } => {
             i64::from(facts.maps.get(map as usize).ok_or(Reason::UnknownMap(map))?.value_size)
+        }
+        Target::MapKey { map } => {
+            i64::from(facts.maps.get(map as usize).ok_or(Reason::UnknownMap(map))?.key_size)
         }
         _ => 0,
     };

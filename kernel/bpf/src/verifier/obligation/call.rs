@@ -1,96 +1,259 @@
 //! Whether a helper's arguments are what it takes.
 
 use super::{Facts, access, number};
-use crate::helpers::{self, Argument, Helper, conversions};
+use crate::helpers::{self, Argument, Helper, MAP_PEEK_ELEM, TAIL_CALL, conversions};
 use crate::insn::Reg;
-use crate::maps::MapDef;
+use crate::maps::{MapDef, MapKind};
 use crate::object::MapAccess;
 use crate::verifier::Addresses;
 use crate::verifier::rejection::Reason;
-use crate::verifier::state::{StackSpan, State};
-use crate::verifier::value::{Target, Value};
+use crate::verifier::state::{MAX_REFERENCES, StackSpan, State};
+use crate::verifier::value::{Pointer, Scalar, Target, Value};
+
+/// A call being checked.
+struct Call<'s, 'f> {
+    state: &'s State,
+    facts: &'s Facts<'f>,
+    helper: &'static Helper,
+    /// The map it is given, once that argument was seen.
+    map: Option<&'f MapDef<'f>>,
+}
 
 /// Whether the call is granted.
 pub(super) fn check(state: &State, facts: &Facts<'_>, helper: &'static Helper) -> Result<(), Reason> {
-    let mut map: Option<&MapDef<'_>> = None;
+    if !helper.callers.include(facts.kind) {
+        return Err(Reason::HelperCallers { helper: helper.name, callers: helper.callers });
+    }
+    if helper.id == TAIL_CALL && state.reference_count > 0 {
+        return Err(Reason::NotGivenBack { pc: state.references[0].identity - 1 });
+    }
+    let mut call = Call { state, facts, helper, map: None };
     for (register, expected) in helpers::argument_registers(helper) {
-        let wrong = || Reason::argument(helper, register, expected, state.get(register));
-        match expected {
-            Argument::Map => {
-                let given = map_argument(state, facts, register).ok_or_else(wrong)?;
-                if given.access == MapAccess::ReadOnly && helpers::changes_map(helper.id) {
-                    return Err(Reason::ReadOnly(register));
-                }
-                map = Some(given);
-            }
-            Argument::Key => readable(state, facts, register, map.map_or(0, |map| map.key_size), wrong)?,
-            Argument::Value => {
-                let size = map.map(|map| map.value_size).ok_or_else(wrong)?;
-                readable(state, facts, register, size, wrong)?;
-            }
-            Argument::Memory => {}
-            Argument::Size => sized_memory(state, facts, helper, register)?,
-            Argument::Number => super::as_number(state, facts, register)?,
-            Argument::Printed => {}
-        }
+        call.argument(register, expected)?;
     }
     if helper.id == helpers::TRACE_PRINTK { printed(state, facts, helper) } else { Ok(()) }
 }
 
-fn map_argument<'a>(state: &State, facts: &Facts<'a>, register: Reg) -> Option<&'a MapDef<'a>> {
+/// What a helper does with memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Reads,
+    Writes,
+}
+
+impl Call<'_, '_> {
+    fn argument(&mut self, register: Reg, expected: Argument) -> Result<(), Reason> {
+        use Argument as A;
+        let found = self.state.get(register);
+        let wrong = Reason::argument(self.helper, register, expected, found);
+        match expected {
+            A::Map => self.map_argument(register, wrong),
+            A::Key => self.memory(register, self.map.map_or(0, |map| map.key_size), Purpose::Reads, wrong),
+            A::Value => {
+                let size = self.map.map_or(0, |map| map.value_size);
+                self.memory(register, size, Purpose::Reads, wrong)
+            }
+            A::ValueRoom => {
+                let size = self.map.map_or(0, |map| map.value_size);
+                let is_filter = self.map.is_some_and(|map| map.kind == MapKind::BloomFilter);
+                let reads = self.helper.id == MAP_PEEK_ELEM && is_filter;
+                let purpose = if reads { Purpose::Reads } else { Purpose::Writes };
+                self.memory(register, size, purpose, wrong)
+            }
+            // With their size.
+            A::Memory | A::MemoryOrNull | A::Room | A::RoomOrNull => Ok(()),
+            A::Size | A::SizeOrZero => self.sized(register, expected),
+            A::Context => self.context(register, wrong),
+            A::Text => constant_text(self.state, self.facts, register).map(drop).ok_or(wrong),
+            A::Number => super::as_number(self.state, self.facts, register),
+            A::Printed => Ok(()),
+            A::ConstantSize => self.constant_size(register, wrong),
+            A::RingMemory => self.held_memory(register, wrong),
+            A::Callback => self.callback(register, wrong),
+            A::StackOrNull => self.stack_or_null(register, wrong),
+            A::SpinLock => self.pending("locks"),
+            A::Timer => self.pending("timers"),
+        }
+    }
+
+    const fn pending(&self, what: &'static str) -> Result<(), Reason> {
+        Err(Reason::HelperPending(self.helper.name, what))
+    }
+
+    fn map_argument(&mut self, register: Reg, wrong: Reason) -> Result<(), Reason> {
+        let map = map_in(self.state, self.facts, register).ok_or(wrong)?;
+        if !map.kind.accepts(self.helper.id) {
+            return Err(Reason::HelperMap { helper: self.helper.name, kind: map.kind });
+        }
+        if map.access == MapAccess::ReadOnly && self.helper.changes_map {
+            return Err(Reason::ReadOnly(register));
+        }
+        self.map = Some(map);
+        Ok(())
+    }
+
+    /// The size of memory that is to be given back, of which no more than so many may be held at once.
+    fn constant_size(&self, register: Reg, wrong: Reason) -> Result<(), Reason> {
+        let size = number(self.state, register)?.as_constant().ok_or(wrong)?;
+        if self.state.reference_count == MAX_REFERENCES || self.state.is_held(self.state.pc as u32 + 1) {
+            return Err(Reason::TooManyReferences);
+        }
+        if (1..1 << 28).contains(&size) { Ok(()) } else { Err(wrong) }
+    }
+
+    /// Memory that is to be given back, from its first byte.
+    fn held_memory(&self, register: Reg, wrong: Reason) -> Result<(), Reason> {
+        match super::initialised(self.state, register)? {
+            Value::Pointer(pointer)
+                if matches!(pointer.target, Target::Allocated { .. })
+                    && pointer.reach(0) == (0, 0)
+                    && self.state.is_held(pointer.identity) =>
+            {
+                Ok(())
+            }
+            Value::Pointer(Pointer { target: Target::AllocatedOrNull { .. }, .. }) => {
+                Err(Reason::MaybeNull(register))
+            }
+            _ => Err(wrong),
+        }
+    }
+
+    fn callback(&self, register: Reg, wrong: Reason) -> Result<(), Reason> {
+        match super::initialised(self.state, register)? {
+            Value::Pointer(pointer) if matches!(pointer.target, Target::Function { .. }) => Ok(()),
+            _ => Err(wrong),
+        }
+    }
+
+    /// What a callback gets to work on: the address of a place on the stack, or 0.
+    fn stack_or_null(&self, register: Reg, wrong: Reason) -> Result<(), Reason> {
+        match super::initialised(self.state, register)? {
+            Value::Pointer(pointer) if matches!(pointer.target, Target::Stack { .. }) => Ok(()),
+            Value::Number(number) if number.as_constant() == Some(0) => Ok(()),
+            _ => Err(wrong),
+        }
+    }
+
+    /// The context as the program got it.
+    fn context(&self, register: Reg, wrong: Reason) -> Result<(), Reason> {
+        match super::initialised(self.state, register)? {
+            Value::Pointer(pointer) if pointer.target == Target::Context && pointer.reach(0) == (0, 0) => {
+                Ok(())
+            }
+            _ => Err(wrong),
+        }
+    }
+
+    /// Memory and its size, `register` being the size.
+    fn sized(&self, register: Reg, expected: Argument) -> Result<(), Reason> {
+        let size = number(self.state, register)?;
+        let wrong = Reason::argument(self.helper, register, expected, self.state.get(register));
+        let least = if expected == Argument::Size { 1 } else { 0 };
+        let largest = u32::try_from(size.umax).ok().filter(|_| size.umin >= least).ok_or(wrong)?;
+        let memory = Reg::new(register.index() as u8 - 1).ok_or(wrong)?;
+        let kind = self.helper.arguments.get(memory.index() - 1).copied().unwrap_or(Argument::Memory);
+        let found = super::initialised(self.state, memory)?;
+        let wrong = Reason::argument(self.helper, memory, kind, found);
+        let is_null = found == Value::Number(Scalar::constant(0));
+        if is_null && largest == 0 && matches!(kind, Argument::MemoryOrNull | Argument::RoomOrNull) {
+            return Ok(());
+        }
+        let writes = matches!(kind, Argument::Room | Argument::RoomOrNull);
+        // What a room of unknown size has before, it may have afterwards.
+        if writes && size.as_constant().is_none() {
+            self.memory(memory, largest, Purpose::Reads, wrong)?;
+        }
+        self.memory(memory, largest, if writes { Purpose::Writes } else { Purpose::Reads }, wrong)
+    }
+
+    /// Whether `size` bytes at the address in `register` exist, and are initialised numbers or may be written.
+    fn memory(&self, register: Reg, size: u32, purpose: Purpose, wrong: Reason) -> Result<(), Reason> {
+        let value = super::initialised(self.state, register)?;
+        let Value::Pointer(pointer) = value else {
+            return Err(wrong);
+        };
+        match pointer.target {
+            Target::Stack { .. } => {
+                let span = StackSpan::of(&pointer, 0, u64::from(size)).ok_or(wrong)?;
+                let is_open = self.facts.addresses == Addresses::Open;
+                let is_room = purpose == Purpose::Writes && span.exact;
+                if is_open || is_room || (self.state.is_written(span) && !self.state.holds_pointer(span)) {
+                    Ok(())
+                } else {
+                    Err(Reason::UninitialisedStack(register, pointer.reach(0).0))
+                }
+            }
+            Target::Packet | Target::PacketMeta => {
+                access::packet(self.state, register, &pointer, 0, u64::from(size))
+            }
+            Target::MapValue { map } if self.forbids(map, purpose) => Err(match purpose {
+                Purpose::Writes => Reason::ReadOnly(register),
+                Purpose::Reads => Reason::WriteOnly(register),
+            }),
+            Target::MapValue { .. } | Target::Memory { .. } | Target::Allocated { .. } => {
+                access::bounded(register, value, &pointer, 0, u64::from(size), self.facts)
+            }
+            Target::MapValueOrNull { .. } | Target::AllocatedOrNull { .. } => {
+                Err(Reason::MaybeNull(register))
+            }
+            Target::MapKey { .. } if purpose == Purpose::Writes => Err(Reason::ReadOnly(register)),
+            Target::MapKey { .. } => {
+                access::bounded(register, value, &pointer, 0, u64::from(size), self.facts)
+            }
+            Target::Context | Target::PacketEnd | Target::Map { .. } | Target::Function { .. } => Err(wrong),
+        }
+    }
+
+    fn forbids(&self, map: u32, purpose: Purpose) -> bool {
+        let Some(def) = self.facts.maps.get(map as usize) else {
+            return true;
+        };
+        match purpose {
+            Purpose::Writes => def.access == MapAccess::ReadOnly,
+            Purpose::Reads => def.access == MapAccess::WriteOnly,
+        }
+    }
+}
+
+/// The map in `register`: one of the object, or one that lay in a map of maps, of which only the shape is known.
+pub(in crate::verifier) fn map_in<'a>(
+    state: &State,
+    facts: &Facts<'a>,
+    register: Reg,
+) -> Option<&'a MapDef<'a>> {
+    facts.maps.get(map_index(state, facts, register)? as usize)
+}
+
+/// Its index in the definitions.
+pub(in crate::verifier) fn map_index(state: &State, facts: &Facts<'_>, register: Reg) -> Option<u32> {
     let Value::Pointer(pointer) = state.get(register) else {
         return None;
     };
     match pointer.target {
-        Target::Map { map } => facts.maps.get(map as usize),
+        Target::Map { map } => Some(map),
+        // The value of a map of maps is a map; it has no bytes, so nothing else can be done with it.
+        Target::MapValue { map } if pointer.reach(0) == (0, 0) => facts.maps.get(map as usize)?.inner,
         _ => None,
     }
 }
 
-/// Memory and its size, `register` being the size.
-fn sized_memory(
-    state: &State,
-    facts: &Facts<'_>,
-    helper: &'static Helper,
-    register: Reg,
-) -> Result<(), Reason> {
-    let size = number(state, register)?;
-    let wrong = || Reason::argument(helper, register, Argument::Size, state.get(register));
-    let largest = u32::try_from(size.umax).ok().filter(|_| size.umin > 0).ok_or_else(wrong)?;
-    let memory = Reg::new(register.index() as u8 - 1).ok_or_else(wrong)?;
-    let wrong = || Reason::argument(helper, memory, Argument::Memory, state.get(memory));
-    readable(state, facts, memory, largest, wrong)
+/// The read-only bytes at a known place in an object, from there to its end.
+fn constant_bytes<'a>(state: &State, facts: &Facts<'a>, register: Reg) -> Option<&'a [u8]> {
+    let Value::Pointer(pointer) = state.get(register) else {
+        return None;
+    };
+    let Target::MapValue { map } = pointer.target else {
+        return None;
+    };
+    let (start, end) = pointer.reach(0);
+    let start = usize::try_from(start).ok().filter(|_| start == end)?;
+    facts.constant_value(map)?.get(start..)
 }
 
-/// Whether `size` bytes at the address in `register` exist, are initialised and are numbers.
-fn readable(
-    state: &State,
-    facts: &Facts<'_>,
-    register: Reg,
-    size: u32,
-    wrong: impl FnOnce() -> Reason,
-) -> Result<(), Reason> {
-    let value = super::initialised(state, register)?;
-    let Value::Pointer(pointer) = value else {
-        return Err(wrong());
-    };
-    match pointer.target {
-        Target::Stack { .. } => {
-            let span = StackSpan::of(&pointer, 0, u64::from(size)).ok_or_else(wrong)?;
-            let is_open = facts.addresses == Addresses::Open;
-            if is_open || (state.is_written(span) && !state.holds_pointer(span)) {
-                Ok(())
-            } else {
-                Err(Reason::UninitialisedStack(register, pointer.reach(0).0))
-            }
-        }
-        Target::Packet => access::packet(state, register, &pointer, 0, u64::from(size)),
-        Target::MapValue { .. } | Target::Memory { .. } | Target::Allocated { .. } => {
-            access::bounded(register, value, &pointer, 0, u64::from(size), facts)
-        }
-        Target::MapValueOrNull { .. } | Target::AllocatedOrNull { .. } => Err(Reason::MaybeNull(register)),
-        Target::Context | Target::PacketEnd | Target::Map { .. } | Target::Function { .. } => Err(wrong()),
-    }
+/// As [`constant_bytes`], up to a NUL.
+fn constant_text<'a>(state: &State, facts: &Facts<'a>, register: Reg) -> Option<&'a [u8]> {
+    let bytes = constant_bytes(state, facts, register)?;
+    bytes.get(..bytes.iter().position(|&byte| byte == 0)?)
 }
 
 /// The arguments that the format string prints are numbers: an address would tell where things are. Of a
@@ -117,16 +280,8 @@ fn printed(state: &State, facts: &Facts<'_>, helper: &'static Helper) -> Result<
 
 /// The read-only bytes at a known place in an object, cut to the length in the next register.
 fn constant_string<'a>(state: &State, facts: &Facts<'a>, register: Reg) -> Option<&'a [u8]> {
-    let Value::Pointer(pointer) = state.get(register) else {
-        return None;
-    };
-    let Target::MapValue { map } = pointer.target else {
-        return None;
-    };
     let length = number(state, Reg::new(register.index() as u8 + 1)?).ok()?.as_constant()?;
-    let (start, end) = pointer.reach(0);
-    let start = usize::try_from(start).ok().filter(|_| start == end)?;
-    facts.constant_value(map)?.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+    constant_bytes(state, facts, register)?.get(..usize::try_from(length).ok()?)
 }
 
 #[cfg(test)]
@@ -134,9 +289,7 @@ mod tests {
     use super::*;
     use crate::context::ProgramKind;
     use crate::insn::Size;
-    use crate::maps::MapKind;
     use crate::verifier::state::Held;
-    use crate::verifier::value::{Pointer, Scalar};
 
     const READ_ONLY: MapDef<'_> = MapDef {
         value_size: 8,

@@ -2,8 +2,8 @@
 
 use super::arithmetic::is_one_object;
 use super::operand;
-use crate::MAX_PACKET;
 use crate::insn::{AluOp, Condition, Operand, Reg, Width};
+use crate::packet::MOST_BYTES;
 use crate::verifier::state::{Held, State};
 use crate::verifier::tie::Tie;
 use crate::verifier::value::{Pointer, Scalar, Target, UNLINKED, Value, refine};
@@ -182,6 +182,12 @@ fn assume_order(
     };
     match (first.target, second.target) {
         (Target::Packet, Target::PacketEnd) => assume_inside(state, dst, condition, outcome),
+        (Target::PacketMeta, Target::Packet) if is_packet_start(&second) => {
+            assume_metadata(state, &first, condition, outcome)
+        }
+        (Target::Packet, Target::PacketMeta) if is_packet_start(&first) => {
+            assume_metadata(state, &second, mirrored(condition), outcome)
+        }
         (Target::PacketEnd, Target::Packet) => assume_inside(state, src, mirrored(condition), outcome),
         (one, two) if one == two && is_one_object(one) => {
             let signed = match condition {
@@ -226,17 +232,14 @@ fn assume_inside(state: &mut State, register: Reg, condition: Condition, outcome
     let Value::Pointer(pointer) = state.get(register) else {
         return true;
     };
-    // pointer <= end, or pointer < end: one byte more.
-    let more = match (condition, outcome) {
-        (Condition::Gt, false) | (Condition::Le, true) | (Condition::Eq, true) | (Condition::Ne, false) => 0,
-        (Condition::Ge, false) | (Condition::Lt, true) => 1,
-        _ => return true,
+    let Some(more) = bytes_more(condition, outcome) else {
+        return true;
     };
     // In front of the packet, a pointer is below its end whatever the packet's size.
     if pointer.may_lie_in_front() {
         return true;
     }
-    let least = pointer.reach(more).0.clamp(0, MAX_PACKET as i64);
+    let least = pointer.reach(more).0.clamp(0, MOST_BYTES as i64);
     state.packet_bytes = state.packet_bytes.max(least as u32);
     let proven = u32::try_from(pointer.fixed + more).unwrap_or(0);
     if pointer.identity != UNLINKED {
@@ -246,11 +249,42 @@ fn assume_inside(state: &mut State, register: Reg, condition: Condition, outcome
             }
         });
     }
-    let most = Scalar::signed_range(i64::MIN, MAX_PACKET as i64 - more);
+    let most = Scalar::signed_range(i64::MIN, MOST_BYTES as i64 - more);
     let Value::Pointer(pointer) = state.get(register) else {
         return true;
     };
     narrow_offset(state, register, &pointer, &most)
+}
+
+/// A pointer compared with an end: how many bytes from it on are there; `None` if that is not told.
+const fn bytes_more(condition: Condition, outcome: bool) -> Option<i64> {
+    match (condition, outcome) {
+        (Condition::Gt, false) | (Condition::Le, true) | (Condition::Eq, true) | (Condition::Ne, false) => {
+            Some(0)
+        }
+        (Condition::Ge, false) | (Condition::Lt, true) => Some(1),
+        _ => None,
+    }
+}
+
+fn is_packet_start(pointer: &Pointer) -> bool {
+    pointer.fixed == 0 && pointer.variable.as_constant() == Some(0)
+}
+
+/// A pointer into the metadata compared with the packet's start, where the metadata ends.
+fn assume_metadata(state: &mut State, pointer: &Pointer, condition: Condition, outcome: bool) -> bool {
+    let proven = bytes_more(condition, outcome).and_then(|more| u32::try_from(pointer.fixed + more).ok());
+    if let Some(proven) = proven.filter(|_| pointer.variable.as_constant() == Some(0)) {
+        state.for_each_pointer(|value, other| {
+            if other.target == Target::PacketMeta
+                && other.identity == pointer.identity
+                && other.proven < proven
+            {
+                *value = Value::Pointer(Pointer { proven, ..other });
+            }
+        });
+    }
+    true
 }
 
 /// The condition with its operands exchanged.

@@ -1,0 +1,1 @@
+//! Helpers as programs see them, through the interpreter.
