@@ -19,6 +19,7 @@ pub mod insn;
 pub mod machine;
 pub mod mutation;
 pub mod object_file;
+pub mod published;
 pub mod qemu;
 pub mod random;
 pub mod report;
