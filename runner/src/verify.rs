@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use kernel_bpf::context::ProgramKind;
+use kernel_bpf::context::{ProgramKind, missing_facility};
 use kernel_bpf::maps::{self, MapDef};
 use kernel_bpf::object::{Object, ProgramSpec};
 use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
@@ -134,10 +134,7 @@ fn decide_program(
     workspace: &mut [u64],
 ) -> Decision {
     let Some(kind) = ProgramKind::of_section(spec.section) else {
-        return Decision::rejected(
-            name,
-            format!("section `{}` stands for a program type that is not available", spec.section),
-        );
+        return Decision::rejected(name, missing_facility(spec.section).to_string());
     };
     let program =
         BpfProgram::<ActiveProfile>::new(object.text(), spec.first_insn, spec.insn_count, kind, defs);

@@ -20,6 +20,7 @@ pub mod machine;
 pub mod mutation;
 pub mod object_file;
 pub mod operators;
+pub mod published;
 pub mod qemu;
 pub mod random;
 pub mod report;

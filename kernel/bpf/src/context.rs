@@ -1,5 +1,7 @@
 //! Program types and the contexts they get: const tables, one row a field.
 
+use core::fmt;
+
 /// What a program may do with a context field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldAccess {
@@ -199,6 +201,37 @@ impl ProgramKind {
     #[must_use]
     pub const fn takes_packet(self) -> bool {
         matches!(self, Self::Xdp | Self::SocketFilter | Self::SchedCls)
+    }
+}
+
+/// Why a section's programs cannot run: the part of Linux they need, if its name tells.
+#[must_use]
+pub fn missing_facility(section: &str) -> MissingFacility<'_> {
+    MissingFacility(section)
+}
+
+/// See [`missing_facility`]; its text is the reason.
+#[derive(Clone, Copy, Debug)]
+pub struct MissingFacility<'s>(&'s str);
+
+impl fmt::Display for MissingFacility<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = self.0.trim_start_matches('?').split(['/', '.', '+']).next().unwrap_or_default();
+        let facility = match head {
+            "fentry" | "fexit" | "fmod_ret" | "freplace" | "tp_btf" => "tracing of functions by their types",
+            "kprobe" | "kretprobe" | "ksyscall" | "kretsyscall" => "probes in Linux's functions",
+            "uprobe" | "uretprobe" | "usdt" => "probes in user programs",
+            "lsm" | "lsm_cgroup" => "security hooks",
+            "sockops" | "sk_msg" | "sk_skb" | "sk_lookup" | "sk_reuseport" => "sockets",
+            "struct_ops" => "replaceable operations",
+            "iter" => "iterators over its objects",
+            "flow_dissector" | "lwt_in" | "lwt_out" | "lwt_xmit" | "lwt_seg6local" | "netfilter" => {
+                "its network stack"
+            }
+            _ if head.starts_with("cgroup") => "control groups",
+            _ => return write!(f, "section `{}` stands for a program type that is not available", self.0),
+        };
+        write!(f, "section `{}` needs {facility}, which is Linux's alone", self.0)
     }
 }
 

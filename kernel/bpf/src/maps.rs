@@ -250,6 +250,10 @@ impl<M: Reclaim> Map<M> {
     #[inline]
     pub fn lookup_at(&self, key: &[u8], now: u64) -> Option<usize> {
         match &self.storage {
+            // An array of devices or sockets may have none at an index.
+            Storage::Array(array) if self.kind.is_filled_by_owner() => {
+                array.lookup(key).filter(|&start| array.value(start).iter().any(|byte| byte.get() != 0))
+            }
             Storage::Array(array) => array.lookup(key),
             Storage::Hash(hash) => hash.lookup(key),
             Storage::Lru(lru) => lru.lookup(key),

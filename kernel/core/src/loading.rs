@@ -4,7 +4,7 @@ mod map_tables;
 
 pub(crate) use map_tables::{MAX_MAPS, MapTables, ObjectMaps, TooManyMaps};
 
-use kernel_bpf::context::ProgramKind;
+use kernel_bpf::context::{ProgramKind, missing_facility};
 use kernel_bpf::object::{Object, ProgramSpec};
 use kernel_bpf::profile::PhysicalProfile;
 use kernel_bpf::{BpfProgram, Engine, Executable, Verified, verify};
@@ -85,9 +85,8 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
         let mut entry = named.unwrap_or(Entry::new(file, spec.name));
         let report = Report { file, name: spec.name, insns: spec.insn_count as u32, expect: entry.expect };
         let Some(kind) = ProgramKind::of_section(spec.section) else {
-            let reason =
-                format_args!("section `{}` stands for a program type that is not available", spec.section);
-            return report.rejected(None, "unknown", None, reason, narrator);
+            let reason = missing_facility(spec.section);
+            return report.rejected(None, "unknown", None, format_args!("{reason}"), narrator);
         };
         if let (ProgramKind::Timer { period: period_ns @ 1.. }, None) = (kind, named) {
             entry.trigger = Trigger::Every { period_ns };

@@ -1,5 +1,8 @@
 //! Running what was loaded: releases, the ready queue, and what happens after each run.
 
+use core::cell::Cell;
+use core::fmt;
+
 use kernel_bpf::context::ProgramKind;
 use kernel_bpf::error::BpfError;
 use kernel_bpf::maps;
@@ -10,7 +13,7 @@ use kernel_report::{Action, Record};
 
 use crate::loading::{Loaded, MAX_PROGRAMS};
 use crate::manifest::{Expect, OnRestart, Trigger};
-use crate::narration::{Narrator, Pace};
+use crate::narration::{Narrator, Pace, Text};
 use crate::pcap::Packets;
 use crate::platform::Platform;
 use crate::services::{Random, RunServices};
@@ -169,6 +172,7 @@ impl<P: Platform, Q: PhysicalProfile> Runner<'_, '_, '_, P, Q> {
                 Ok(completion) => {
                     life.retries = 0;
                     self.completed(program, job, (start, end), completion);
+                    self.drain(program);
                     return match Policy::<Q>::missed(job.urgency, end) {
                         None => Ok(()),
                         Some(deadline_ns) => self.missed(program, deadline_ns, life),
@@ -203,6 +207,19 @@ impl<P: Platform, Q: PhysicalProfile> Runner<'_, '_, '_, P, Q> {
         let (name, object, release_ns) = (program.name, program.entry.object, job.release);
         let record = Record::Run { name, object, release_ns, start_ns, end_ns, r0, insns, expected };
         self.narrator.record(Pace::NeverWaits, &record);
+    }
+
+    /// Reports what the program left in ring buffers.
+    fn drain(&mut self, program: &Loaded<'_, Q>) {
+        let (name, object) = (program.name, program.entry.object);
+        for (def, map) in program.maps.defs.iter().zip(program.maps.maps) {
+            map.consume(|record| {
+                let data = Text::of(format_args!("{}", Hex(record)));
+                let (bytes, data) = (record.len() as u32, data.as_str());
+                let record = Record::Output { map: def.name, name, object, bytes, data };
+                self.narrator.record(Pace::NeverWaits, &record);
+            });
+        }
     }
 
     fn missed(
@@ -252,6 +269,15 @@ impl<P: Platform, Q: PhysicalProfile> Runner<'_, '_, '_, P, Q> {
                 self.narrator.say(Pace::MayWait, format_args!("safe state: {} holds {value}", program.name));
             }
         }
+    }
+}
+
+/// Bytes as hexadecimal digits.
+struct Hex<'b>(&'b [Cell<u8>]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{:02x}", byte.get()))
     }
 }
 

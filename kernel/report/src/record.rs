@@ -115,6 +115,19 @@ pub enum Record<S> {
         /// False if the manifest expected another return value.
         expected: bool,
     },
+    /// A record that a program put into a ring buffer or sent as a perf event.
+    Output {
+        /// The map it went through.
+        map: S,
+        /// Function name of the program whose run it was read after.
+        name: S,
+        /// The file in the initrd that holds it.
+        object: S,
+        /// Bytes of it.
+        bytes: u32,
+        /// Its first bytes, two hexadecimal digits each: all of them if they fit.
+        data: S,
+    },
     /// A run ended, or would have ended, after its deadline.
     Miss {
         /// Function name of the program.

@@ -39,7 +39,7 @@ impl<'a, M: Reclaim> Call<'_, 'a, M> {
             let found = self.with_key(map, |key| map.reference(key))?;
             return Ok(Outcome::Value(found.map_or(0, handle)));
         }
-        let now = if map.kind() == MapKind::TimeSeries { self.services.now() } else { 0 };
+        let now = self.now_for(map);
         let found = self.with_key(map, |key| map.lookup_at(key, now))?;
         let address = |offset: usize| map.values()[offset..].as_ptr().expose_provenance() as u64;
         Ok(Outcome::Value(found.map_or(0, address)))
@@ -48,7 +48,7 @@ impl<'a, M: Reclaim> Call<'_, 'a, M> {
     pub(super) fn map_update_elem(&mut self) -> Called {
         let (map, flags) = (self.writable(0)?, self.arguments[3]);
         let value = self.job.memory.readable(self.arguments[2], map.value_size())?;
-        let now = self.services.now();
+        let now = self.now_for(map);
         let fill = |cells: &[_]| value.copy_to_cells(cells);
         self.with_key(map, |key| map.update_at(key, flags, now, fill)).map(Outcome::error)
     }
@@ -81,6 +81,11 @@ impl<'a, M: Reclaim> Call<'_, 'a, M> {
         let room = self.job.memory.writable(self.arguments[1], map.value_size())?;
         room.iter().for_each(|cell| cell.set(0));
         Ok(Outcome::error(map.peek(|value| copy(value, room))))
+    }
+
+    /// The time, if the map asks for it.
+    fn now_for(&self, map: &Map<M>) -> u64 {
+        if map.kind() == MapKind::TimeSeries { self.services.now() } else { 0 }
     }
 
     /// A map that programs may change.
