@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use anyhow::{Context, bail};
 
@@ -34,10 +35,28 @@ impl Kind {
     }
 }
 
-/// The newest clang there is, with a BPF target.
+/// The newest clang here that makes eBPF of instruction set v4, which is all of RFC 9669; clang 18 is the first.
 pub(crate) fn clang() -> Option<PathBuf> {
+    // Only what was found is kept: a clang can be installed while this tool runs.
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    if FOUND.get().is_none() {
+        let found = clangs().find(|clang| makes_v4(clang))?;
+        return Some(FOUND.get_or_init(|| found).clone());
+    }
+    FOUND.get().cloned()
+}
+
+/// Every clang on `PATH`, whatever it can do; newest first, as far as their names tell.
+pub(crate) fn clangs() -> impl Iterator<Item = PathBuf> {
     let versioned = (14..=30).rev().map(|version| format!("clang-{version}"));
-    versioned.chain(["clang".into()]).find_map(|name| process::find(&name))
+    versioned.chain(["clang".into()]).filter_map(|name| process::find(&name))
+}
+
+/// Asks for it: an older clang, and one made without the BPF target, refuse.
+fn makes_v4(clang: &Path) -> bool {
+    let mut question = Command::new(clang);
+    question.args(["-target", "bpf", "-mcpu=v4", "-fsyntax-only", "-x", "c", "/dev/null"]);
+    process::output(&mut question).is_ok_and(|answer| answer.status.success())
 }
 
 /// Reads an object, or makes it from its source.
