@@ -1,4 +1,4 @@
-//! The Pi image on QEMU's raspi3b: entered at both exception levels QEMU enters at, with and without a device
+//! The Pi image on QEMU's raspi3b: entered at every exception level a loader may leave, with and without a device
 //! tree, twice the same to the bit; and what programs return is the same as on the pc.
 
 use std::path::PathBuf;
@@ -84,6 +84,16 @@ fn the_examples_run_at_el3_where_all_four_cores_enter() {
     let boot = Vm::rpi3(&given.rpi3_symbols).args(&["-device", &loader]).boot();
     assert_the_examples_ran(&boot, &initrd);
     assert_said(&boot, "entered at EL3");
+}
+
+#[test]
+fn the_examples_run_at_el1_where_all_four_cores_enter() {
+    let test = "the_examples_run_at_el1_where_all_four_cores_enter";
+    let Some(given) = Given::or_skip(test) else { return };
+    let (file, initrd) = demo(&given, test);
+    let boot = Vm::rpi3_at_el1(&given.rpi3, &file, &file.with_extension("stub")).boot();
+    assert_the_examples_ran(&boot, &initrd);
+    assert_said(&boot, "entered at EL1");
 }
 
 #[test]
