@@ -144,6 +144,27 @@ fn every_fault_is_caught_and_reported() {
 }
 
 #[test]
+fn a_fault_while_a_program_runs_names_the_program() {
+    let test = "a_fault_while_a_program_runs_names_the_program";
+    let Some(given) = Given::or_skip(test) else { return };
+    let boot = Vm::rpi3(&given.rpi3).dtb(&dtb(test)).append("selftest=program").boot();
+    boot.assert_exit(rpi3_status::CRASHED);
+    let [Record::Exception { program: Some(program), .. }] = &boot.report.records[..] else {
+        panic!("one exception record expected:\n{}", boot.text());
+    };
+    assert_eq!(program, "selftest");
+}
+
+#[test]
+fn an_unknown_self_test_is_refused() {
+    let test = "an_unknown_self_test_is_refused";
+    let Some(given) = Given::or_skip(test) else { return };
+    let boot = Vm::rpi3(&given.rpi3).dtb(&dtb(test)).append("selftest=nothing").boot();
+    boot.assert_exit(rpi3_status::FAILED);
+    assert_said(&boot, "no test is named nothing");
+}
+
+#[test]
 fn a_panic_is_reported_with_its_place() {
     let test = "a_panic_is_reported_with_its_place";
     let Some(given) = Given::or_skip(test) else { return };
