@@ -73,7 +73,13 @@ pub(crate) fn object(path: &Path, on_missing: OnMissing) -> anyhow::Result<Objec
         }
         Kind::Other => bail!("{} is neither an eBPF object (.o) nor a C source (.bpf.c)", path.display()),
     };
-    Ok(ObjectFile { name, bytes: bytes.with_context(|| format!("cannot read {}", path.display()))? })
+    let bytes: Vec<u8> = bytes.with_context(|| format!("cannot read {}", path.display()))?;
+    anyhow::ensure!(
+        bytes.starts_with(b"\x7fELF"),
+        "{} is no object: it does not begin as an ELF file does",
+        path.display()
+    );
+    Ok(ObjectFile { name, bytes })
 }
 
 fn compile(source: &Path, on_missing: OnMissing) -> anyhow::Result<Vec<u8>> {
@@ -91,8 +97,8 @@ fn command(source: &Path, object: &Path) -> anyhow::Result<Command> {
     let folder = source.parent().context("a source file lies in a folder")?;
     let mut clang = Command::new(clang().context("clang is missing")?);
     clang.args(["-O2", "-g", "-Wall", "-target", "bpf", "-mcpu=v3", "-c"]);
-    // The object does not depend on where the source lies.
-    clang.arg(format!("-ffile-prefix-map={}=.", folder.display()));
+    // The object depends neither on where the source lies nor on where this tool was started.
+    clang.arg(format!("-ffile-prefix-map={}=.", folder.display())).arg("-fdebug-compilation-dir=.");
     clang.arg("-I").arg(folder).args(["-isystem", &multiarch_headers()]);
     clang.arg(&source).arg("-o").arg(object);
     Ok(clang)

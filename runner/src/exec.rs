@@ -12,6 +12,7 @@ use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
 use kernel_bpf::{BpfProgram, Executable, Input, RunSpace, trusted, verify};
 
 use crate::cli::{EngineName, ExecArgs};
+use crate::output;
 
 /// A trusted program may loop for ever; this many instructions take a few seconds.
 const TRUSTED_LIMIT: u64 = 100_000_000;
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &ExecArgs) -> anyhow::Result<ExitCode> {
     std::io::stdin().read_to_string(&mut text).context("cannot read the program from stdin")?;
     let program = bytes(&text).context("the program on stdin is not hex")?;
     let mut memory = bytes(args.memory.as_deref().unwrap_or_default()).context("MEMORY_HEX is not hex")?;
-    println!("{:x}", execute(&program, &mut memory, args.trusted)?);
+    output::line(format_args!("{:x}", execute(&program, &mut memory, args.trusted)?));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -76,7 +77,7 @@ impl Services for HostServices {
     }
 
     fn print(&mut self, text: std::fmt::Arguments<'_>) {
-        eprintln!("{text}");
+        output::note(format_args!("{text}"));
     }
 }
 

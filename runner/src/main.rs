@@ -18,6 +18,7 @@ mod exec;
 mod floor;
 mod interrupt;
 mod outcome;
+mod output;
 mod pack;
 mod packages;
 mod process;
@@ -42,7 +43,7 @@ use packages::OnMissing;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     run(&cli).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        output::note(format_args!("error: {error:#}"));
         ExitCode::from(2)
     })
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 use crate::board::Board;
-use crate::{compile, process, progress, toolchain};
+use crate::{compile, output, process, progress, toolchain};
 
 /// What to do about something that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +146,7 @@ pub(crate) fn require(needs: &[Need], on_missing: OnMissing) -> anyhow::Result<(
     if on_missing == OnMissing::Print {
         bail!("this machine lacks:\n{list}\nTo install: {}", command_line(&missing));
     }
-    eprintln!("skep: this machine lacks:\n{list}");
+    output::note(format_args!("skep: this machine lacks:\n{list}"));
     install(&missing)
 }
 

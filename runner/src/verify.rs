@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::cli::VerifyArgs;
 use crate::compile;
+use crate::output;
 use crate::packages::OnMissing;
 use crate::profile::{self, BUILT_FOR};
 
@@ -27,9 +28,9 @@ pub(crate) fn run(args: &VerifyArgs, on_missing: OnMissing) -> anyhow::Result<Ex
         for decision in decide(&object.name, &mut object.bytes, &mut workspace) {
             all_accepted &= decision.verdict == ACCEPT;
             if args.json {
-                println!("{}", serde_json::to_string(&decision)?);
+                output::line(format_args!("{}", serde_json::to_string(&decision)?));
             } else {
-                println!("{}", decision.text());
+                output::line(format_args!("{}", decision.text()));
             }
         }
     }
