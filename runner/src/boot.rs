@@ -168,7 +168,7 @@ fn tell(outcome: &Outcome, report: &Report) {
 fn tell_gdb_command(board: Board, symbols: &Path) {
     let (debugger, entry) = match board {
         Board::Pc => ("gdb", "hbreak kmain"),
-        Board::Rpi3 => ("gdb-multiarch", "hbreak rpi3::main"),
+        Board::Rpi3 => ("gdb-multiarch", "hbreak main"),
     };
     let mut command = std::process::Command::new(debugger);
     command.arg(symbols).args(["-ex", "target remote :1234", "-ex", entry, "-ex", "continue"]);
