@@ -57,16 +57,30 @@ pub(crate) fn archive(
     on_missing: OnMissing,
 ) -> anyhow::Result<Vec<u8>> {
     let manifest_path = manifest_path(inputs, toml)?;
-    let mut sources = Vec::new();
-    for input in inputs {
-        sources.extend(programs_in(input)?);
-    }
-    ensure!(!sources.is_empty(), "there is neither an eBPF object (.o) nor a C source (.bpf.c) to pack");
+    let sources = programs(inputs)?;
     let mut files = progress::step("compiling and packing the programs", || collect(&sources, on_missing))?;
     if let Some(path) = manifest_path {
         add_manifest(&SkepToml::read(&path)?, &mut files)?;
     }
     write(&files)
+}
+
+/// Every object and source that `inputs` name or, as folders, hold.
+///
+/// # Errors
+/// A folder cannot be read, or there is none at all.
+pub(crate) fn programs(inputs: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut programs = Vec::new();
+    for input in inputs {
+        programs.extend(programs_in(input)?);
+    }
+    let named = || inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(", ");
+    ensure!(
+        !programs.is_empty(),
+        "there is neither an eBPF object (.o) nor a C source (.bpf.c) in {}",
+        named()
+    );
+    Ok(programs)
 }
 
 fn manifest_path(inputs: &[PathBuf], toml: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
