@@ -185,8 +185,15 @@ fn packages(needs: &[Need], known: &BTreeSet<&str>) -> Vec<&'static str> {
 
 fn install(missing: &[Need]) -> anyhow::Result<()> {
     // A machine's package lists are as old as its last update: they miss new packages, and name files that are gone.
-    update()?;
-    install_packages(missing)?;
+    let updated = update();
+    if updated.is_err() {
+        // One broken source among many is common, and rarely the one that matters.
+        output::note(format_args!("skep: apt cannot update its package lists; trying with those it has"));
+    }
+    install_packages(missing).map_err(|error| match updated {
+        Ok(()) => error,
+        Err(before) => error.context(format!("{before:#}")),
+    })?;
     let still: Vec<_> = self::missing(missing);
     if still.is_empty() {
         return Ok(());
