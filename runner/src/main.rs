@@ -4,6 +4,8 @@
 //! its work (wrong arguments, something missing, a build error), 3 an image crashed or did not end in time,
 //! 130 the user pressed Ctrl-C while an image ran.
 #![forbid(unsafe_code)]
+// `println!` panics when its reader goes away; `output` does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
 mod bench_boot;
