@@ -16,7 +16,7 @@ use crate::console::{self, End};
 use crate::outcome::{self, Outcome, Report};
 use crate::packages::{self, Need, OnMissing};
 use crate::qemu::{Hardware, Start, Vm};
-use crate::{build, floor, interrupt, pack, progress, qemu, table, workspace};
+use crate::{build, floor, interrupt, output, pack, progress, qemu, table, workspace};
 
 const ROUNDS: usize = 11;
 const LIMIT: Duration = Duration::from_secs(60);
@@ -50,7 +50,7 @@ pub(crate) fn run(on_missing: OnMissing) -> anyhow::Result<ExitCode> {
         }
         Ok(times)
     })?;
-    println!("{}", table(times));
+    output::line(format_args!("{}", table(times)));
     Ok(ExitCode::SUCCESS)
 }
 

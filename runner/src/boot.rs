@@ -15,7 +15,7 @@ use crate::compile::Kind;
 use crate::outcome::{self, Outcome, Report};
 use crate::packages::{self, Need, OnMissing};
 use crate::qemu::{Hardware, Start, Vm};
-use crate::{build, console, interrupt, pack, process, qemu, summary, workspace};
+use crate::{build, console, interrupt, output, pack, process, qemu, summary, workspace};
 
 /// How long an image may take when nothing is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,6 +42,8 @@ pub(crate) fn demo(on_missing: OnMissing) -> anyhow::Result<ExitCode> {
 
 pub(crate) fn run(args: &BootArgs, on_missing: OnMissing) -> anyhow::Result<ExitCode> {
     check_door(args)?;
+    check_command_line(args)?;
+    check_files(args)?;
     let hardware = Hardware::new(args.board, args.machine, args.memory, args.accel)?;
     packages::require(&needs(args), on_missing)?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -76,10 +78,31 @@ fn check_door(args: &BootArgs) -> anyhow::Result<()> {
     }
 }
 
+/// QEMU hands a raw image a command line by a device tree only, and this tool gives it none.
+fn check_command_line(args: &BootArgs) -> anyhow::Result<()> {
+    if args.board == Board::Rpi3 && args.append.is_some() {
+        bail!("--append is for the pc; a Pi's command line is in the device tree its firmware hands over");
+    }
+    Ok(())
+}
+
+/// Before anything is built: what is to be booted can be read, and the records can be written.
+fn check_files(args: &BootArgs) -> anyhow::Result<()> {
+    if let Some(initrd) = &args.initrd {
+        let metadata = fs::File::open(initrd).and_then(|file| file.metadata());
+        let metadata = metadata.with_context(|| format!("cannot read the initrd {}", initrd.display()))?;
+        anyhow::ensure!(metadata.is_file(), "the initrd {} is no file", initrd.display());
+    }
+    if let Some(report) = &args.report {
+        let opened = fs::OpenOptions::new().append(true).create(true).open(report);
+        opened.with_context(|| format!("cannot write {}", report.display()))?;
+    }
+    Ok(())
+}
+
 /// The initrd to boot with: as given, or packed from the programs, the manifest's folder, or the examples.
 fn initrd(args: &BootArgs, folder: &TempDir, on_missing: OnMissing) -> anyhow::Result<PathBuf> {
     if let Some(initrd) = &args.initrd {
-        anyhow::ensure!(initrd.is_file(), "there is no initrd {}", initrd.display());
         return Ok(initrd.clone());
     }
     let inputs = match (&args.programs[..], &args.manifest) {
@@ -108,15 +131,15 @@ fn boot(args: &BootArgs, vm: &Vm) -> anyhow::Result<ExitCode> {
     let end = console::follow(qemu::spawn(vm)?, limit, |line, _| {
         let text = report.add(line);
         if let Some(line) = text.as_deref().or(args.raw.then_some(line)) {
-            println!("{line}");
+            output::line(format_args!("{line}"));
         }
     })?;
+    output::line(format_args!("\n{}", summary::text(&report)));
+    let outcome = outcome::judge(args.board, end, &report);
+    tell(&outcome, &report);
     if let Some(path) = &args.report {
         fs::write(path, json_lines(&report)?).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!("\n{}", summary::text(&report));
-    let outcome = outcome::judge(args.board, end, &report);
-    tell(&outcome, &report);
     Ok(outcome.exit_code())
 }
 
@@ -129,23 +152,28 @@ fn json_lines(report: &Report) -> anyhow::Result<String> {
 }
 
 fn tell(outcome: &Outcome, report: &Report) {
-    for (line, reason) in &report.unreadable {
-        eprintln!("skep: not a readable record ({reason}): {line}");
+    // The last line of a machine that was stopped is often half a line.
+    let unreadable = report.unreadable.iter().filter(|_| *outcome != Outcome::Interrupted);
+    for (line, reason) in unreadable {
+        output::note(format_args!("skep: not a readable record ({reason}): {line}"));
     }
     match outcome {
-        Outcome::Ok => println!("ok: all went as expected"),
-        Outcome::Failed(why) => println!("FAILED: {why}"),
-        Outcome::Crashed(why) => println!("CRASHED: {why}"),
-        Outcome::Interrupted => println!("interrupted"),
+        Outcome::Ok => output::line(format_args!("ok: all went as expected")),
+        Outcome::Failed(why) => output::line(format_args!("FAILED: {why}")),
+        Outcome::Crashed(why) => output::line(format_args!("CRASHED: {why}")),
+        Outcome::Interrupted => output::line(format_args!("interrupted")),
     }
 }
 
 fn tell_gdb_command(board: Board, symbols: &Path) {
     let (debugger, entry) = match board {
         Board::Pc => ("gdb", "hbreak kmain"),
-        Board::Rpi3 => ("gdb-multiarch", "hbreak rpi3::main"),
+        Board::Rpi3 => ("gdb-multiarch", "hbreak main"),
     };
     let mut command = std::process::Command::new(debugger);
     command.arg(symbols).args(["-ex", "target remote :1234", "-ex", entry, "-ex", "continue"]);
-    eprintln!("skep: the machine waits for gdb; in another terminal:\n  {}", process::line(&command));
+    output::note(format_args!(
+        "skep: the machine waits for gdb; in another terminal:\n  {}",
+        process::line(&command)
+    ));
 }

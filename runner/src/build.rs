@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::board::Board;
 use crate::packages::{self, Need, OnMissing};
-use crate::{elf, process, progress, toolchain, workspace};
+use crate::{elf, output, process, progress, toolchain, workspace};
 
 /// A built image.
 pub(crate) struct Image {
@@ -33,7 +33,7 @@ pub(crate) fn image(board: Board, on_missing: OnMissing) -> anyhow::Result<Image
     let what = format!("building the {} image ({} profile)", board.name(), board.profile().name());
     let size = progress::step(&what, || make(board))?;
     let image = paths(board);
-    eprintln!("skep: {} is {size}", workspace::shown(&image.boot));
+    output::note(format_args!("skep: {} is {size}", workspace::shown(&image.boot)));
     Ok(image)
 }
 

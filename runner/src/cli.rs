@@ -144,8 +144,8 @@ pub(crate) struct VerifyArgs {
     /// One JSON object a line: object, section, function, verdict, insn, line, reason, states, ns
     #[arg(long)]
     pub(crate) json: bool,
-    /// Objects (.o) or C sources (.bpf.c)
-    #[arg(required = true, value_name = "OBJ")]
+    /// Objects (.o), C sources (.bpf.c), or folders of them
+    #[arg(required = true, value_name = "OBJ|DIR")]
     pub(crate) objects: Vec<PathBuf>,
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use anyhow::{Context, bail};
 
@@ -34,10 +35,28 @@ impl Kind {
     }
 }
 
-/// The newest clang there is, with a BPF target.
+/// The newest clang here that makes eBPF of instruction set v4, which is all of RFC 9669; clang 18 is the first.
 pub(crate) fn clang() -> Option<PathBuf> {
+    // Only what was found is kept: a clang can be installed while this tool runs.
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    if FOUND.get().is_none() {
+        let found = clangs().find(|clang| makes_v4(clang))?;
+        return Some(FOUND.get_or_init(|| found).clone());
+    }
+    FOUND.get().cloned()
+}
+
+/// Every clang on `PATH`, whatever it can do; newest first, as far as their names tell.
+pub(crate) fn clangs() -> impl Iterator<Item = PathBuf> {
     let versioned = (14..=30).rev().map(|version| format!("clang-{version}"));
-    versioned.chain(["clang".into()]).find_map(|name| process::find(&name))
+    versioned.chain(["clang".into()]).filter_map(|name| process::find(&name))
+}
+
+/// Asks for it: an older clang, and one made without the BPF target, refuse.
+fn makes_v4(clang: &Path) -> bool {
+    let mut question = Command::new(clang);
+    question.args(["-target", "bpf", "-mcpu=v4", "-fsyntax-only", "-x", "c", "/dev/null"]);
+    process::output(&mut question).is_ok_and(|answer| answer.status.success())
 }
 
 /// Reads an object, or makes it from its source.
@@ -54,7 +73,13 @@ pub(crate) fn object(path: &Path, on_missing: OnMissing) -> anyhow::Result<Objec
         }
         Kind::Other => bail!("{} is neither an eBPF object (.o) nor a C source (.bpf.c)", path.display()),
     };
-    Ok(ObjectFile { name, bytes: bytes.with_context(|| format!("cannot read {}", path.display()))? })
+    let bytes: Vec<u8> = bytes.with_context(|| format!("cannot read {}", path.display()))?;
+    anyhow::ensure!(
+        bytes.starts_with(b"\x7fELF"),
+        "{} is no object: it does not begin as an ELF file does",
+        path.display()
+    );
+    Ok(ObjectFile { name, bytes })
 }
 
 fn compile(source: &Path, on_missing: OnMissing) -> anyhow::Result<Vec<u8>> {
@@ -72,8 +97,8 @@ fn command(source: &Path, object: &Path) -> anyhow::Result<Command> {
     let folder = source.parent().context("a source file lies in a folder")?;
     let mut clang = Command::new(clang().context("clang is missing")?);
     clang.args(["-O2", "-g", "-Wall", "-target", "bpf", "-mcpu=v3", "-c"]);
-    // The object does not depend on where the source lies.
-    clang.arg(format!("-ffile-prefix-map={}=.", folder.display()));
+    // The object depends neither on where the source lies nor on where this tool was started.
+    clang.arg(format!("-ffile-prefix-map={}=.", folder.display())).arg("-fdebug-compilation-dir=.");
     clang.arg("-I").arg(folder).args(["-isystem", &multiarch_headers()]);
     clang.arg(&source).arg("-o").arg(object);
     Ok(clang)

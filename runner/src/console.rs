@@ -72,7 +72,9 @@ pub(crate) fn follow(
     let status = machine.wait().context("cannot wait for QEMU")?;
     // What came before the end still counts.
     lines.try_iter().for_each(|arrival| on_line(&arrival.line, arrival.at));
-    Ok(end.unwrap_or(status.into()))
+    // QEMU too ends at a Ctrl-C that reaches it.
+    let own_end = if interrupt::asked() { End::Interrupted } else { status.into() };
+    Ok(end.unwrap_or(own_end))
 }
 
 fn lines_of(machine: &mut Child) -> anyhow::Result<Receiver<Arrival>> {

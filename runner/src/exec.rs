@@ -12,6 +12,7 @@ use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
 use kernel_bpf::{BpfProgram, Executable, Input, RunSpace, trusted, verify};
 
 use crate::cli::{EngineName, ExecArgs};
+use crate::output;
 
 /// A trusted program may loop for ever; this many instructions take a few seconds.
 const TRUSTED_LIMIT: u64 = 100_000_000;
@@ -24,8 +25,16 @@ pub(crate) fn run(args: &ExecArgs) -> anyhow::Result<ExitCode> {
     std::io::stdin().read_to_string(&mut text).context("cannot read the program from stdin")?;
     let program = bytes(&text).context("the program on stdin is not hex")?;
     let mut memory = bytes(args.memory.as_deref().unwrap_or_default()).context("MEMORY_HEX is not hex")?;
-    println!("{:x}", execute(&program, &mut memory, args.trusted)?);
-    Ok(ExitCode::SUCCESS)
+    Ok(match execute(&program, &mut memory, args.trusted) {
+        Ok(r0) => {
+            output::line(format_args!("{r0:x}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            output::note(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    })
 }
 
 /// Runs `program` with r1 at `memory` and r2 its length, or both 0 if there is none; returns r0.
@@ -76,7 +85,7 @@ impl Services for HostServices {
     }
 
     fn print(&mut self, text: std::fmt::Arguments<'_>) {
-        eprintln!("{text}");
+        output::note(format_args!("{text}"));
     }
 }
 

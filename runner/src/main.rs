@@ -4,6 +4,8 @@
 //! its work (wrong arguments, something missing, a build error), 3 an image crashed or did not end in time,
 //! 130 the user pressed Ctrl-C while an image ran.
 #![forbid(unsafe_code)]
+// `println!` panics when its reader goes away; `output` does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
 mod bench_boot;
@@ -18,6 +20,7 @@ mod exec;
 mod floor;
 mod interrupt;
 mod outcome;
+mod output;
 mod pack;
 mod packages;
 mod process;
@@ -42,7 +45,7 @@ use packages::OnMissing;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     run(&cli).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        output::note(format_args!("error: {error:#}"));
         ExitCode::from(2)
     })
 }

@@ -14,11 +14,14 @@ pub(crate) struct Report {
     pub(crate) records: Vec<Record<String>>,
     /// Lines that start like a record and are none, with the reason.
     pub(crate) unreadable: Vec<(String, String)>,
+    /// Whether the machine wrote anything at all.
+    pub(crate) is_begun: bool,
 }
 
 impl Report {
     /// Takes in one line; gives it back if it is for people.
     pub(crate) fn add(&mut self, line: &str) -> Option<String> {
+        self.is_begun = true;
         match kernel_report::read(line) {
             Event::Record(record) => self.records.push(record),
             Event::Unreadable { line, reason } => self.unreadable.push((line, reason)),
@@ -87,6 +90,9 @@ pub(crate) fn judge(board: Board, end: End, report: &Report) -> Outcome {
     });
     let shown = code.map_or("by a signal".into(), |code| format!("with status {code}"));
     match (ok, status(board, code)) {
+        (None, Status::Foreign) if !report.is_begun => Outcome::Crashed(format!(
+            "QEMU ended {shown} before the image wrote anything; what QEMU says is above"
+        )),
         (None, _) => Outcome::Crashed(format!("QEMU ended {shown} and the image reported no summary")),
         (_, Status::Crashed | Status::Foreign) => {
             Outcome::Crashed(format!("QEMU ended {shown} after the summary"))
@@ -181,6 +187,18 @@ mod tests {
             let outcome = judge(Board::Pc, End::Exit(Some(code)), &Report::default());
             assert!(matches!(outcome, Outcome::Crashed(_)), "{code}");
         }
+    }
+
+    #[test]
+    fn a_qemu_that_does_not_start_is_not_the_images_fault() {
+        let why = |report: &Report| match judge(Board::Pc, End::Exit(Some(1)), report) {
+            Outcome::Crashed(why) => why,
+            other => panic!("{other:?}"),
+        };
+        assert!(why(&Report::default()).contains("what QEMU says"));
+        let mut begun = Report::default();
+        begun.add("one line");
+        assert!(why(&begun).contains("no summary"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,17 +16,35 @@ use kernel_core::manifest;
 use crate::cli::PackArgs;
 use crate::compile::{self, Kind};
 use crate::packages::OnMissing;
-use crate::progress;
 use crate::skep_toml::{self, SkepToml};
+use crate::{output, progress};
 
 /// Files by their names in the initrd.
 type Files = BTreeMap<String, Vec<u8>>;
 
 pub(crate) fn run(args: &PackArgs, on_missing: OnMissing) -> anyhow::Result<ExitCode> {
+    check_output(&args.output)?;
     let archive = archive(&args.inputs, args.manifest.as_deref(), on_missing)?;
     fs::write(&args.output, &archive).with_context(|| format!("cannot write {}", args.output.display()))?;
-    println!("{}: {} bytes", args.output.display(), archive.len());
+    output::line(format_args!("{}: {} bytes", args.output.display(), archive.len()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Overwrites an older initrd only: `-o hello.o hello.o` must not cost anybody an object.
+fn check_output(path: &Path) -> anyhow::Result<()> {
+    const MAGIC: &[u8] = b"07070";
+    if !path.is_file() {
+        return Ok(());
+    }
+    let mut start = [0; MAGIC.len()];
+    let read = fs::File::open(path).and_then(|mut file| file.read(&mut start));
+    let length = read.with_context(|| format!("cannot read {}", path.display()))?;
+    ensure!(
+        length == 0 || start == MAGIC,
+        "{} is there already and is no initrd: choose another name, or remove it",
+        path.display()
+    );
+    Ok(())
 }
 
 /// The initrd made of `inputs` and the manifest; without one, of the `skep.toml` in one of the folders, if there is.
@@ -38,16 +57,30 @@ pub(crate) fn archive(
     on_missing: OnMissing,
 ) -> anyhow::Result<Vec<u8>> {
     let manifest_path = manifest_path(inputs, toml)?;
-    let mut sources = Vec::new();
-    for input in inputs {
-        sources.extend(programs_in(input)?);
-    }
-    ensure!(!sources.is_empty(), "there is neither an eBPF object (.o) nor a C source (.bpf.c) to pack");
+    let sources = programs(inputs)?;
     let mut files = progress::step("compiling and packing the programs", || collect(&sources, on_missing))?;
     if let Some(path) = manifest_path {
         add_manifest(&SkepToml::read(&path)?, &mut files)?;
     }
     write(&files)
+}
+
+/// Every object and source that `inputs` name or, as folders, hold.
+///
+/// # Errors
+/// A folder cannot be read, or there is none at all.
+pub(crate) fn programs(inputs: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut programs = Vec::new();
+    for input in inputs {
+        programs.extend(programs_in(input)?);
+    }
+    let named = || inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(", ");
+    ensure!(
+        !programs.is_empty(),
+        "there is neither an eBPF object (.o) nor a C source (.bpf.c) in {}",
+        named()
+    );
+    Ok(programs)
 }
 
 fn manifest_path(inputs: &[PathBuf], toml: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
@@ -136,8 +169,6 @@ fn aligned_name(name: &str, offset: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
 
     fn sample() -> Files {
@@ -148,6 +179,22 @@ mod tests {
             file("longer.name.o", b"x"),
             file("a.o", b""),
         ])
+    }
+
+    #[test]
+    fn only_an_initrd_is_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            path
+        };
+        assert!(check_output(&file("a.cpio", &write(&sample()).unwrap())).is_ok());
+        assert!(check_output(&file("empty", b"")).is_ok());
+        assert!(check_output(&folder.path().join("new")).is_ok());
+        let refused = check_output(&file("a.o", b"\x7fELF")).unwrap_err().to_string();
+        assert!(refused.contains("a.o") && refused.contains("no initrd"), "{refused}");
+        assert!(check_output(&file("short", b"07")).is_err());
     }
 
     #[test]

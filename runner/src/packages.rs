@@ -1,12 +1,13 @@
 //! What a machine needs for each kind of work, and how Debian and Ubuntu provide it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, bail};
 
 use crate::board::Board;
-use crate::{compile, process, progress, toolchain};
+use crate::{compile, output, process, progress, toolchain};
 
 /// What to do about something that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub(crate) enum OnMissing {
 pub(crate) enum Need {
     /// A Rust compiler that can build a board's image.
     Compiler(Board),
-    /// clang with the BPF target.
+    /// A clang that compiles to eBPF and is new enough.
     Clang,
     /// libbpf's `bpf_helpers.h` and Linux's `linux/bpf.h`.
     BpfHeaders,
@@ -48,27 +49,40 @@ impl Need {
             Self::BpfHeaders => ["bpf/bpf_helpers.h", "linux/bpf.h"]
                 .iter()
                 .all(|header| Path::new("/usr/include").join(header).is_file()),
+            Self::Qemu(board) => has_machine(board),
+        }
+    }
+
+    /// Whether something of its name is there, though it does not meet the need.
+    fn is_too_old(self) -> bool {
+        match self {
+            Self::Compiler(_) | Self::BpfHeaders => false,
+            Self::Clang => compile::clangs().next().is_some(),
             Self::Qemu(board) => process::find(emulator(board)).is_some(),
         }
     }
 
     /// What it is, for people.
     pub(crate) fn describe(self) -> String {
-        match self {
+        let what = match self {
             Self::Compiler(board) => {
                 let [major, minor] = toolchain::OLDEST;
                 format!("a Rust compiler >= {major}.{minor} for {}", board.target())
             }
-            Self::Clang => "clang, which compiles programs to eBPF".into(),
+            Self::Clang => "clang >= 18, which compiles programs to eBPF".into(),
             Self::BpfHeaders => "the headers bpf/bpf_helpers.h (libbpf) and linux/bpf.h".into(),
-            Self::Qemu(board) => format!("{}, which boots the {} image", emulator(board), board.name()),
-        }
+            Self::Qemu(board) => {
+                let (emulator, machine) = (emulator(board), newest_machine(board));
+                format!("{emulator} with its machine {machine}, which boots the {} image", board.name())
+            }
+        };
+        if self.is_too_old() { format!("{what} (the one here is too old)") } else { what }
     }
 
     /// Sets of packages that meet it, the best first.
-    fn package_sets(self) -> [&'static [&'static str]; 2] {
+    fn package_sets(self) -> &'static [&'static [&'static str]] {
         match self {
-            Self::Compiler(_) => [
+            Self::Compiler(_) => &[
                 &[
                     "rustc-web",
                     "cargo-web",
@@ -80,10 +94,13 @@ impl Need {
                 ],
                 &["rustc", "cargo", "rust-src", "rust-clippy", "rustfmt", "lld"],
             ],
-            Self::Clang => [&["clang-22"], &["clang"]],
-            Self::BpfHeaders => [&["libbpf-dev", "linux-libc-dev"]; 2],
-            Self::Qemu(Board::Pc) => [&["qemu-system-x86"]; 2],
-            Self::Qemu(Board::Rpi3) => [&["qemu-system-arm"]; 2],
+            // By version where there is one: Debian 12's plain `clang` is too old.
+            Self::Clang => {
+                &[&["clang-22"], &["clang-21"], &["clang-20"], &["clang-19"], &["clang-18"], &["clang"]]
+            }
+            Self::BpfHeaders => &[&["libbpf-dev", "linux-libc-dev"]],
+            Self::Qemu(Board::Pc) => &[&["qemu-system-x86"]],
+            Self::Qemu(Board::Rpi3) => &[&["qemu-system-arm"]],
         }
     }
 }
@@ -94,6 +111,21 @@ pub(crate) const fn emulator(board: Board) -> &'static str {
         Board::Pc => "qemu-system-x86_64",
         Board::Rpi3 => "qemu-system-aarch64",
     }
+}
+
+/// The machine of an emulator that came last of those a board needs: with it, the others are there too.
+const fn newest_machine(board: Board) -> &'static str {
+    match board {
+        Board::Pc => "microvm",
+        Board::Rpi3 => "raspi3b",
+    }
+}
+
+fn has_machine(board: Board) -> bool {
+    let mut question = Command::new(emulator(board));
+    let answer = process::capture(question.args(["-machine", "help"]));
+    let is_it = |line: &str| line.split_whitespace().next() == Some(newest_machine(board));
+    answer.is_ok_and(|machines| machines.lines().any(is_it))
 }
 
 /// Makes sure that everything in `needs` is there.
@@ -114,7 +146,7 @@ pub(crate) fn require(needs: &[Need], on_missing: OnMissing) -> anyhow::Result<(
     if on_missing == OnMissing::Print {
         bail!("this machine lacks:\n{list}\nTo install: {}", command_line(&missing));
     }
-    eprintln!("skep: this machine lacks:\n{list}");
+    output::note(format_args!("skep: this machine lacks:\n{list}"));
     install(&missing)
 }
 
@@ -131,7 +163,7 @@ pub(crate) fn missing(needs: &[Need]) -> Vec<Need> {
 /// The command that installs what is missing, to be pasted into a shell.
 pub(crate) fn command_line(missing: &[Need]) -> String {
     let sudo = if is_root() { "" } else { "sudo " };
-    let packages = packages(missing, is_known_to_apt).join(" ");
+    let packages = packages(missing, &known_to_apt(missing)).join(" ");
     format!("{sudo}apt-get update && {sudo}apt-get install -y --no-install-recommends {packages}")
 }
 
@@ -140,11 +172,12 @@ fn describe(needs: &[Need]) -> String {
 }
 
 /// One set of packages for each need, without repeats: the first set that is wholly known, else the first.
-fn packages(needs: &[Need], is_known: impl Fn(&str) -> bool) -> Vec<&'static str> {
+fn packages(needs: &[Need], known: &BTreeSet<&str>) -> Vec<&'static str> {
     let mut chosen = Vec::new();
     for need in needs {
         let sets = need.package_sets();
-        let set = sets.iter().find(|set| set.iter().all(|package| is_known(package))).unwrap_or(&sets[0]);
+        let is_known = |set: &&&[&str]| set.iter().all(|package| known.contains(package));
+        let set = sets.iter().find(is_known).unwrap_or(&sets[0]);
         chosen.extend(set.iter().filter(|package| !chosen.contains(*package)).collect::<Vec<_>>());
     }
     chosen
@@ -152,17 +185,25 @@ fn packages(needs: &[Need], is_known: impl Fn(&str) -> bool) -> Vec<&'static str
 
 fn install(missing: &[Need]) -> anyhow::Result<()> {
     // A machine's package lists are as old as its last update: they miss new packages, and name files that are gone.
-    update()?;
-    install_packages(missing)?;
+    let updated = update();
+    if updated.is_err() {
+        // One broken source among many is common, and rarely the one that matters.
+        output::note(format_args!("skep: apt cannot update its package lists; trying with those it has"));
+    }
+    install_packages(missing).map_err(|error| match updated {
+        Ok(()) => error,
+        Err(before) => error.context(format!("{before:#}")),
+    })?;
     let still: Vec<_> = self::missing(missing);
     if still.is_empty() {
         return Ok(());
     }
-    bail!(
-        "the packages are installed, but this is still missing:\n{}\n\
-         With rustup, `rustup target add x86_64-unknown-none aarch64-unknown-none-softfloat` provides the compiler's part",
-        describe(&still)
-    )
+    let mut advice = "This system's packages do not have it: install it by other means";
+    if still.iter().any(|need| matches!(need, Need::Compiler(_))) {
+        advice = "With rustup, `rustup target add x86_64-unknown-none aarch64-unknown-none-softfloat` provides the \
+                  compiler's part";
+    }
+    bail!("the packages are installed, but this is still missing:\n{}\n{advice}", describe(&still))
 }
 
 fn update() -> anyhow::Result<()> {
@@ -172,7 +213,7 @@ fn update() -> anyhow::Result<()> {
 }
 
 fn install_packages(missing: &[Need]) -> anyhow::Result<()> {
-    let packages = packages(missing, is_known_to_apt);
+    let packages = packages(missing, &known_to_apt(missing));
     let mut command = apt_get()?;
     command.args(["install", "-y", "--no-install-recommends"]).args(&packages);
     progress::step(&format!("installing {}", packages.join(" ")), || process::capture(&mut command)).map(drop)
@@ -197,10 +238,15 @@ fn apt_get() -> anyhow::Result<Command> {
     Ok(command)
 }
 
-fn is_known_to_apt(package: &str) -> bool {
+/// Those of all packages that may meet `needs` which apt can install.
+fn known_to_apt(needs: &[Need]) -> BTreeSet<&'static str> {
+    let names: BTreeSet<_> = needs.iter().flat_map(|need| need.package_sets().concat()).collect();
     let mut query = Command::new("apt-cache");
-    query.args(["show", "--quiet", package]).stdout(Stdio::null()).stderr(Stdio::null());
-    query.status().is_ok_and(|status| status.success())
+    // One question for all of them, as each takes apt a moment; it fails if one is unknown, and tells of the others.
+    query.args(["show", "--no-all-versions", "--quiet"]).args(&names);
+    let answer = process::output(&mut query).map(|output| process::text(&output)).unwrap_or_default();
+    let found: BTreeSet<_> = answer.lines().filter_map(|line| line.strip_prefix("Package: ")).collect();
+    names.into_iter().filter(|name| found.contains(name)).collect()
 }
 
 fn is_root() -> bool {
@@ -213,14 +259,24 @@ mod tests {
 
     #[test]
     fn newer_packages_are_taken_where_they_are_known() {
-        assert_eq!(packages(&[Need::Clang], |_| true), ["clang-22"]);
-        assert_eq!(packages(&[Need::Clang], |name| !name.ends_with("-22")), ["clang"]);
-        assert_eq!(packages(&[Need::Clang], |_| false), ["clang-22"]);
+        let packages = |known: &[&'static str]| packages(&[Need::Clang], &known.iter().copied().collect());
+        assert_eq!(packages(&["clang", "clang-19", "clang-22"]), ["clang-22"]);
+        assert_eq!(packages(&["clang", "clang-14", "clang-19"]), ["clang-19"]);
+        assert_eq!(packages(&["clang", "clang-14"]), ["clang"]);
+        assert_eq!(packages(&[]), ["clang-22"]);
     }
 
     #[test]
     fn a_package_is_named_once() {
         let both = [Need::Compiler(Board::Pc), Need::Compiler(Board::Rpi3)];
-        assert_eq!(packages(&both, |_| true), packages(&both[..1], |_| true));
+        let known = known_to_apt(&both);
+        assert_eq!(packages(&both, &known), packages(&both[..1], &known));
+    }
+
+    #[test]
+    fn a_set_is_taken_whole_or_not_at_all() {
+        let [web, plain] = Need::Compiler(Board::Pc).package_sets() else { panic!("two sets") };
+        let known = web[1..].iter().chain(*plain).copied().collect();
+        assert_eq!(packages(&[Need::Compiler(Board::Pc)], &known), *plain);
     }
 }

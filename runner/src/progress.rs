@@ -5,18 +5,20 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
+use crate::output;
+
 /// Does some work that takes a while: behind a spinner on a terminal, behind a plain line elsewhere.
 pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     let begin = Instant::now();
     let spinner = stderr().is_terminal().then(|| spinner(what));
     if spinner.is_none() {
-        eprintln!("skep: {what} …");
+        output::note(format_args!("skep: {what} …"));
     }
     let result = work();
     if let Some(spinner) = spinner {
         spinner.finish_and_clear();
         let end = if result.is_ok() { "" } else { ": failed" };
-        eprintln!("skep: {what}{end} ({:.1} s)", begin.elapsed().as_secs_f64());
+        output::note(format_args!("skep: {what}{end} ({:.1} s)", begin.elapsed().as_secs_f64()));
     }
     result
 }

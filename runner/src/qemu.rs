@@ -1,5 +1,6 @@
 //! QEMU command lines.
 
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -131,6 +132,8 @@ impl Vm {
             qemu.args(["-s", "-S"]);
         }
         qemu.stdin(Stdio::null()).stdout(Stdio::piped());
+        // A terminal's Ctrl-C goes to this tool alone, which ends QEMU and still tells what it saw.
+        qemu.process_group(0);
         qemu
     }
 

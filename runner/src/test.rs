@@ -23,6 +23,7 @@ use count::Count;
 use steps::{End, Step};
 
 use crate::cli::TestArgs;
+use crate::output;
 use crate::packages::{self, OnMissing};
 
 pub(crate) fn run(args: &TestArgs, on_missing: OnMissing) -> anyhow::Result<ExitCode> {
@@ -35,13 +36,13 @@ pub(crate) fn run(args: &TestArgs, on_missing: OnMissing) -> anyhow::Result<Exit
     for step in steps {
         total.add(run_step(step));
     }
-    println!("{total}");
+    output::line(format_args!("{total}"));
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Runs a step and tells of it on one line; what a failed one printed follows.
 fn run_step(step: Step) -> Count {
-    print!("{} … ", step.name);
+    output::begin(format_args!("{} … ", step.name));
     // The name is shown while the step runs; a closed output shows up at the next line.
     let _ = std::io::stdout().flush();
     let begin = Instant::now();
@@ -49,21 +50,21 @@ fn run_step(step: Step) -> Count {
     let seconds = begin.elapsed().as_secs_f64();
     match end {
         End::Skipped(why) => {
-            println!("skipped: {why}");
+            output::line(format_args!("skipped: {why}"));
             Count::default()
         }
         End::Passed(output) => {
             let count = Count::of(&output);
             let tests = if count.passed > 0 { format!(", {} tests", count.passed) } else { String::new() };
-            println!("ok{tests} ({seconds:.1} s)");
+            output::line(format_args!("ok{tests} ({seconds:.1} s)"));
             count
         }
         End::Made(size) => {
-            println!("ok, {size} ({seconds:.1} s)");
+            output::line(format_args!("ok, {size} ({seconds:.1} s)"));
             Count::default()
         }
         End::Failed(output) => {
-            println!("FAILED ({seconds:.1} s)\n{}\n", output.trim_end());
+            output::line(format_args!("FAILED ({seconds:.1} s)\n{}\n", output.trim_end()));
             Count::of(&output).at_least_one_failure()
         }
     }

@@ -12,6 +12,8 @@ use serde::Serialize;
 
 use crate::cli::VerifyArgs;
 use crate::compile;
+use crate::output;
+use crate::pack;
 use crate::packages::OnMissing;
 use crate::profile::{self, BUILT_FOR};
 
@@ -20,16 +22,16 @@ pub(crate) fn run(args: &VerifyArgs, on_missing: OnMissing) -> anyhow::Result<Ex
         return profile::run_again_for(args.profile);
     }
     let mut all_accepted = true;
-    for path in &args.objects {
-        let mut object = compile::object(path, on_missing)?;
+    for path in pack::programs(&args.objects)? {
+        let mut object = compile::object(&path, on_missing)?;
         // As much as a board gives it, so that the verdict is the board's.
         let mut workspace = vec![0; ActiveProfile::verifier_words(object.bytes.len())];
         for decision in decide(&object.name, &mut object.bytes, &mut workspace) {
             all_accepted &= decision.verdict == ACCEPT;
             if args.json {
-                println!("{}", serde_json::to_string(&decision)?);
+                output::line(format_args!("{}", serde_json::to_string(&decision)?));
             } else {
-                println!("{}", decision.text());
+                output::line(format_args!("{}", decision.text()));
             }
         }
     }

@@ -10,6 +10,7 @@ pub mod assembler;
 pub mod cargo;
 pub mod demand;
 pub mod device_tree;
+pub mod el1;
 pub mod fake_board;
 pub mod generator;
 pub mod given;

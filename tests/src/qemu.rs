@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::el1;
 use crate::report::Report;
 
 /// A boot takes well under a second. This is for a machine that does ten other things.
@@ -115,7 +116,7 @@ impl Vm {
     #[must_use]
     pub fn pc_without_exit_status(machine: Pc, memory_mib: u32, image: &Path) -> Self {
         let memory = memory_mib.to_string();
-        Self::new("qemu-system-x86_64", machine.machine(), image).args(&["-m", &memory])
+        Self::new("qemu-system-x86_64", machine.machine()).args(&["-m", &memory]).file("-kernel", image)
     }
 
     /// A Raspberry Pi 3 with `image` as its kernel, on which an instruction takes one nanosecond.
@@ -127,13 +128,26 @@ impl Vm {
     /// A Raspberry Pi 3 whose clock is the host's.
     #[must_use]
     pub fn rpi3_in_real_time(image: &Path) -> Self {
-        Self::new("qemu-system-aarch64", "raspi3b", image).args(&["-semihosting"])
+        Self::new("qemu-system-aarch64", "raspi3b").args(&["-semihosting"]).file("-kernel", image)
     }
 
-    fn new(program: &str, machine: &str, image: &Path) -> Self {
+    /// A Raspberry Pi 3 with `image` and `initrd` in its memory, entered at EL1 by a loader written to `stub`.
+    ///
+    /// # Panics
+    /// `stub` cannot be written.
+    #[must_use]
+    pub fn rpi3_at_el1(image: &Path, initrd: &Path, stub: &Path) -> Self {
+        std::fs::write(stub, el1::stub()).expect("the scratch folder can be written to");
+        let mut vm = Self::new("qemu-system-aarch64", "raspi3b");
+        vm.command.args(["-semihosting", "-icount", "shift=0,sleep=off"]);
+        vm.command.args(el1::loaders(stub, image, initrd));
+        vm
+    }
+
+    fn new(program: &str, machine: &str) -> Self {
         let mut command = Command::new(program);
         command.args(["-M", machine, "-accel", "tcg", "-nodefaults", "-no-reboot", "-display", "none"]);
-        command.args(["-serial", "stdio", "-kernel"]).arg(image);
+        command.args(["-serial", "stdio"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         Self { command, append: Vec::new() }
     }

@@ -106,6 +106,17 @@ fn every_fault_is_caught_and_reported() {
 }
 
 #[test]
+fn a_fault_while_a_program_runs_names_the_program() {
+    let Some(given) = Given::or_skip("a_fault_while_a_program_runs_names_the_program") else { return };
+    let boot = Vm::pc(Pc::Microvm, 64, &given.pc).append("selftest=program").boot();
+    boot.assert_exit(pc_status::CRASHED);
+    let [Record::Exception { program: Some(program), .. }] = &boot.report.records[..] else {
+        panic!("one exception record expected:\n{}", boot.text());
+    };
+    assert_eq!(program, "selftest");
+}
+
+#[test]
 fn a_panic_is_reported_with_its_place() {
     let Some(given) = Given::or_skip("a_panic_is_reported_with_its_place") else { return };
     let boot = Vm::pc(Pc::Microvm, 64, &given.pc).append("selftest=panic").boot();

@@ -1,4 +1,4 @@
-//! The Pi image on QEMU's raspi3b: entered at both exception levels QEMU enters at, with and without a device
+//! The Pi image on QEMU's raspi3b: entered at every exception level a loader may leave, with and without a device
 //! tree, twice the same to the bit; and what programs return is the same as on the pc.
 
 use std::path::PathBuf;
@@ -87,6 +87,16 @@ fn the_examples_run_at_el3_where_all_four_cores_enter() {
 }
 
 #[test]
+fn the_examples_run_at_el1_where_all_four_cores_enter() {
+    let test = "the_examples_run_at_el1_where_all_four_cores_enter";
+    let Some(given) = Given::or_skip(test) else { return };
+    let (file, initrd) = demo(&given, test);
+    let boot = Vm::rpi3_at_el1(&given.rpi3, &file, &file.with_extension("stub")).boot();
+    assert_the_examples_ran(&boot, &initrd);
+    assert_said(&boot, "entered at EL1");
+}
+
+#[test]
 fn the_examples_run_in_real_time_too() {
     let test = "the_examples_run_in_real_time_too";
     let Some(given) = Given::or_skip(test) else { return };
@@ -131,6 +141,27 @@ fn every_fault_is_caught_and_reported() {
         assert_said(&boot, told);
         assert_said(&boot, "elr 0x");
     }
+}
+
+#[test]
+fn a_fault_while_a_program_runs_names_the_program() {
+    let test = "a_fault_while_a_program_runs_names_the_program";
+    let Some(given) = Given::or_skip(test) else { return };
+    let boot = Vm::rpi3(&given.rpi3).dtb(&dtb(test)).append("selftest=program").boot();
+    boot.assert_exit(rpi3_status::CRASHED);
+    let [Record::Exception { program: Some(program), .. }] = &boot.report.records[..] else {
+        panic!("one exception record expected:\n{}", boot.text());
+    };
+    assert_eq!(program, "selftest");
+}
+
+#[test]
+fn an_unknown_self_test_is_refused() {
+    let test = "an_unknown_self_test_is_refused";
+    let Some(given) = Given::or_skip(test) else { return };
+    let boot = Vm::rpi3(&given.rpi3).dtb(&dtb(test)).append("selftest=nothing").boot();
+    boot.assert_exit(rpi3_status::FAILED);
+    assert_said(&boot, "no test is named nothing");
 }
 
 #[test]

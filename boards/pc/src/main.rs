@@ -35,7 +35,7 @@ extern "C" fn kmain(handover: &Handover) -> ! {
     exceptions::install(report::exception);
     let initrd = bring_up::bring_up(&handover, started);
     let platform = Pc::new();
-    self_test::run(&handover.command_line);
+    self_test::run(&handover.command_line, &platform);
     let workspace = vec![0; ActiveProfile::verifier_words(initrd.len())].leak();
     match kernel_core::boot(&platform, initrd, workspace) {
         Outcome::Ok => ending::end(Ending::Ok),

@@ -1,8 +1,9 @@
 //! `selftest=NAME` on the command line: shows on any machine that its faults are caught and reported
-//! ([`Fault::ALL`], `panic`), or that the heap really is all of its memory (`heap`).
+//! ([`Fault::ALL`], `panic`; `program` while a program runs), or that the heap really is all of its memory (`heap`).
 
 use alloc::vec::Vec;
 
+use kernel_core::Platform;
 use kernel_x86_64::handover::CommandLine;
 use kernel_x86_64::self_test::{Fault, provoke};
 
@@ -10,15 +11,19 @@ use crate::console::say;
 use crate::ending::{Ending, end};
 
 /// Runs the test that the command line asks for, and ends there.
-pub(crate) fn run(command_line: &CommandLine) {
+pub(crate) fn run(command_line: &CommandLine, platform: &impl Platform) {
     match command_line.value("selftest") {
         None => {}
         Some("panic") => panic!("selftest=panic"),
+        Some("program") => {
+            platform.running(Some("selftest"));
+            cause(Fault::Null)
+        }
         Some("heap") => heap(),
         Some(name) => match Fault::named(name) {
             Some(fault) => cause(fault),
             None => {
-                say(format_args!("selftest: no test is named {name}; there are heap, panic and"));
+                say(format_args!("selftest: no test is named {name}; there are heap, panic, program and"));
                 Fault::ALL.iter().for_each(|(name, _)| say(format_args!("selftest: {name}")));
                 end(Ending::Failed)
             }

@@ -12,8 +12,6 @@ use kernel_core::initrd;
 
 /// Where the initrd is without a device tree: QEMU puts it there, and `config.txt` asks the firmware to.
 const INITRD_ADDRESS: u64 = 0x0800_0000;
-/// How far an initrd without a known length is looked at.
-const LONGEST_INITRD: u64 = 64 << 20;
 
 /// Working memory for the verifier.
 const WORKSPACE_WORDS: usize = ActiveProfile::VERIFIER_BYTES / size_of::<u64>();
@@ -64,11 +62,10 @@ fn chosen(address: u64) -> Option<Chosen> {
     device_tree::chosen(memory(address..address + bytes as u64)?).ok()
 }
 
-/// The archive at the fixed address, as far as it reaches. Memory of zeros is no archive at all; anything
+/// The archive at the fixed address, as far as it reaches: at most to the end of memory. Memory of zeros is no archive at all; anything
 /// else is handed on, so that what is wrong with it gets reported.
 fn archive_at_fixed_address() -> Range<u64> {
-    let window = INITRD_ADDRESS..INITRD_ADDRESS + LONGEST_INITRD;
-    let bytes = match memory(window) {
+    let bytes = match memory(INITRD_ADDRESS..mmu::RAM.end) {
         Some(memory) if memory[..4] != [0; 4] => initrd::extent(memory),
         _ => 0,
     };

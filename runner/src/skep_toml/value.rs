@@ -8,7 +8,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 /// A length of time, above 0: `"5ms"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[serde(try_from = "toml::Value")]
 pub(super) struct Span(u64);
 
 impl Span {
@@ -17,10 +17,12 @@ impl Span {
     }
 }
 
-impl TryFrom<String> for Span {
+impl TryFrom<toml::Value> for Span {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(value: toml::Value) -> Result<Self, String> {
+        const RULE: &str = "is no duration: write a whole number and ns, us, ms or s, like \"5ms\"";
+        let text = value.as_str().ok_or_else(|| format!("`{value}` {RULE}"))?;
         let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
         let (count, unit) = text.split_at(digits);
         let ns = match unit.trim_start() {
@@ -28,7 +30,7 @@ impl TryFrom<String> for Span {
             "us" | "µs" => 1_000,
             "ms" => 1_000_000,
             "s" => 1_000_000_000,
-            _ => return Err(format!("`{text}` is no duration: write a whole number and ns, us, ms or s")),
+            _ => return Err(format!("`{text}` {RULE}")),
         };
         let total = count.parse::<u64>().ok().and_then(|count| count.checked_mul(ns));
         let total =

@@ -106,9 +106,11 @@ fn line<'a>(record: &[u8], strings: &'a [u8]) -> Option<SourceLine<'a>> {
     let path = bytes::text(strings, u32_at(record, 4)? as usize)?;
     let text = bytes::text(strings, u32_at(record, 8)? as usize).map(str::trim);
     let place = u32_at(record, 12)?;
+    // Line 0 is DWARF's word for code of no line in particular (DWARF 5, 6.2.2); clang 14 has much of it.
+    let line = Some(place >> 10).filter(|&line| line != 0)?;
     Some(SourceLine {
         file: path.rsplit('/').next().unwrap_or(path),
-        line: place >> 10,
+        line,
         column: place & 0x3ff,
         text: text.filter(|text| !text.is_empty()),
     })

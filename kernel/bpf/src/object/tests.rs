@@ -86,7 +86,7 @@ fn rich() -> Builder {
     let (section, path) = (btf.string("xdp"), btf.string("dir/rich.c"));
     let source = btf.string("\treturn XDP_PASS;");
     let record = |insn: u32, line: u32| [insn * 8, path, source, line << 10 | 5];
-    let lines = [&[16, section, 2][..], &record(0, 11), &record(8, 12)].concat();
+    let lines = [&[16, section, 3][..], &record(0, 11), &record(8, 12), &record(9, 0)].concat();
     object.section(".BTF", PROGBITS, 0, btf.build());
     object.section(".BTF.ext", PROGBITS, 0, btf_ext(&lines, &[]));
 
@@ -117,8 +117,9 @@ fn a_linked_object_offers_everything_it_holds() {
     assert_eq!(object.function_at(2), Some(FunctionName { name: "helper", first_insn: 1 }));
     assert_eq!(object.function_at(0), None);
     let line = |line| Some(SourceLine { file: "rich.c", line, column: 5, text: Some("return XDP_PASS;") });
-    assert_eq!((object.line_at(3), object.line_at(10), object.line_at(12)), (line(11), line(11), line(12)));
-    assert_eq!(object.line_at(1), None);
+    assert_eq!((object.line_at(3), object.line_at(10), object.line_at(11)), (line(11), line(11), line(12)));
+    // Line 0 is no line, and not the one before.
+    assert_eq!((object.line_at(12), object.line_at(1)), (None, None));
 }
 
 #[test]

@@ -38,7 +38,8 @@ char _license[] SEC("license") = "GPL";
 "#;
 
 fn compile(source: &str, options: &[&str]) -> Option<Vec<u8>> {
-    let Some(name) = ["clang-22", "clang"].into_iter().find(|name| makes_bpf(name)) else {
+    let versioned = (14..=30).rev().map(|version| format!("clang-{version}"));
+    let Some(name) = versioned.chain(["clang".into()]).find(|name| makes_bpf(name)) else {
         eprintln!("skipped: no clang on this machine that makes BPF objects");
         return None;
     };
@@ -50,7 +51,7 @@ fn compile(source: &str, options: &[&str]) -> Option<Vec<u8>> {
     let path = directory.join("sample.bpf.c");
     std::fs::write(&path, source).unwrap();
     let options = [&["-target", "bpfel", "-O2", "-c", "-o", "-"], options].concat();
-    let output = Command::new(name).args(options).arg(&path).output().unwrap();
+    let output = Command::new(&name).args(options).arg(&path).output().unwrap();
     std::fs::remove_dir_all(directory).unwrap();
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     Some(output.stdout)
@@ -112,11 +113,22 @@ fn clangs_lines_are_found() {
     let object = Object::link(&mut file).unwrap();
     let third = object.programs().find(|program| program.name == "third").unwrap();
     let expected = SOURCE.lines().position(|line| line.contains("int third")).unwrap() as u32 + 1;
+    let (insns, _) = object.text().as_chunks();
+    let insns: Vec<u64> = insns.iter().copied().map(u64::from_le_bytes).collect();
+    // What a rejection most often points at. Between them, older clangs say of some that they are of no line.
+    let must_have_one =
+        |insn: usize| insn == third.first_insn || matches!(insns[insn] as u8, 0x85 | 0x61 | 0x95);
+    let mut found = 0;
     for insn in third.first_insn..third.first_insn + third.insn_count {
-        let line = object.line_at(insn).unwrap();
+        let Some(line) = object.line_at(insn) else {
+            assert!(!must_have_one(insn), "no line for instruction {insn}");
+            continue;
+        };
         assert_eq!((line.file, line.line), ("sample.bpf.c", expected));
         assert!(line.text.unwrap().contains("third(u32 *context)"));
+        found += 1;
     }
+    assert!(found > third.insn_count / 2, "{found} of {} instructions have a line", third.insn_count);
 }
 
 #[test]
