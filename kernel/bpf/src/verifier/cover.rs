@@ -143,15 +143,14 @@ impl<'s> Cover<'s> {
             Tie::Same { id, delta } => self.ties.same(id, delta, range, tie),
             Tie::Trips { level, low, high } => {
                 let trips = self.trips(level.into());
-                let ends = [trips.least, trips.most];
                 match tie {
                     Tie::Trips { level: own, low: own_low, high: own_high } if own == level => {
-                        ends.iter().all(|&trips| {
-                            (own_low.at(trips).max(range.smin) >= low.at(trips))
-                                && (own_high.at(trips).min(range.smax) <= high.at(trips))
-                        })
+                        own_low.reaches(range.smin, low, trips)
+                            // The same upside down.
+                            && own_high.negated().reaches(range.smax.saturating_neg(), high.negated(), trips)
                     }
                     _ => {
+                        let ends = [trips.least, trips.most];
                         ends.iter().all(|&trips| range.smin >= low.at(trips) && range.smax <= high.at(trips))
                     }
                 }
@@ -165,8 +164,7 @@ impl<'s> Cover<'s> {
         let slot = self.state.frames[depth].slot(index);
         if self.addresses == Addresses::Secret {
             let loose = seen.written & !seen.part.mask();
-            let hidden = if slot.holds_pointer() { slot.part.mask() } else { 0 };
-            if seen.written & !slot.written != 0 || loose & hidden != 0 {
+            if seen.written & !slot.written != 0 || loose & slot.pointer_mask() != 0 {
                 return false;
             }
         }

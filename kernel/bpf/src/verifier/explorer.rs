@@ -55,6 +55,8 @@ pub struct Explorer<'p, 'w, 'o> {
     /// Instructions on the longest path from the start.
     longest: u64,
     steps: u64,
+    /// Guesses made so far.
+    guesses: u32,
     /// What steps that walk over the stack frames have cost, in words.
     walked: u64,
     /// The first loop that no bound was found for.
@@ -86,6 +88,7 @@ impl<'p, 'w, 'o> Explorer<'p, 'w, 'o> {
             resumes: false,
             longest: 0,
             steps: 0,
+            guesses: 0,
             walked: 0,
             unbounded: None,
         }

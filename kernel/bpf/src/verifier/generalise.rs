@@ -4,12 +4,17 @@
 
 use super::Addresses;
 use super::cover::{Groups, aligned};
-use super::state::{Held, Part, Slot, State};
+use super::state::{Held, Part, REGISTERS, SAVED, SLOTS, Slot, State};
 use super::tie::{Line, Tie, Trips};
 use super::value::{MAX_OFFSET, Pointer, Scalar, Target, Tnum, Value};
+use crate::interpreter::MAX_FRAMES;
 
-/// Identities of pointers that a guess made, by the place that holds one.
+/// Identities of pointers that guesses made begin here; those below are made by instructions.
 const GUESSED: u32 = 1 << 31;
+/// A guess makes fewer identities than this: one for each register, saved register and slot at most.
+pub const GUESSED_AT_ONCE: u32 = 1024;
+const _: () =
+    assert!(REGISTERS + MAX_FRAMES * (SAVED + SLOTS) < GUESSED_AT_ONCE as usize, "there are fewer places");
 
 /// How boldly values that differ are taken together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +27,9 @@ pub struct Manner {
     pub most_trips: u32,
     /// How often a guess here was wrong so far: the more, the less is claimed.
     pub attempt: u32,
+    /// How many guesses were made before, anywhere: what one of them named is still held in other places, so this
+    /// one uses names of its own.
+    pub guesses: u32,
 }
 
 /// Attempts after which bounds that still move are no longer followed by trips, …
@@ -47,7 +55,7 @@ pub fn generalise(guess: &mut State, other: &State, live: u16, manner: Manner) -
         return false;
     }
     guess.packet_bytes = guess.packet_bytes.min(other.packet_bytes);
-    let mut join = Join { manner, other, ties: Groups::NONE, place: 0 };
+    let mut join = Join { manner, other, ties: Groups::NONE, place: manner.guesses * GUESSED_AT_ONCE };
     join.loops(guess);
     for (index, held) in guess.registers.iter_mut().enumerate() {
         *held = if live >> index & 1 == 0 { Held::NOTHING } else { join.held(held, &other.registers[index]) };
@@ -91,7 +99,7 @@ struct Join<'s> {
     manner: Manner,
     other: &'s State,
     ties: Groups,
-    /// Where the value is, for a name of its unknown part.
+    /// Where the value is, counted on from the last guess, for a name of its unknown part.
     place: u32,
 }
 
@@ -115,7 +123,9 @@ impl Join<'_> {
     }
 
     fn slot(&mut self, one: &Slot, two: &Slot) -> Slot {
-        let mut slot = Slot { written: one.written & two.written, zero: one.zero & two.zero, ..Slot::EMPTY };
+        let hidden = one.pointer_mask() | two.pointer_mask();
+        let written = one.written & two.written;
+        let mut slot = Slot { written: written & !hidden, zero: one.zero & two.zero, ..Slot::EMPTY };
         if one.part == Part::Nothing {
             self.place += 1;
             return slot;
@@ -125,8 +135,7 @@ impl Join<'_> {
         let whole = held.value != Value::of_size(one.part.size()) || held.tie != Tie::None;
         if whole && held != Held::NOTHING {
             (slot.part, slot.held) = (one.part, held);
-        } else if one.holds_pointer() || two.holds_pointer() {
-            slot.written &= !one.part.mask();
+            slot.written |= written & one.part.mask();
         }
         slot
     }
@@ -165,11 +174,13 @@ impl Join<'_> {
             return Held::NOTHING;
         }
         let free = Pointer { variable: one.variable.join(&Scalar::UNKNOWN), ..*one };
-        let Some((second, other_tie, _)) = aligned(&free, two, other_tie) else {
+        let near = Scalar::signed_range(-MAX_OFFSET, MAX_OFFSET);
+        let Some((second, other_tie, _)) =
+            aligned(&free, two, other_tie).filter(|(second, ..)| near.covers(second))
+        else {
             return Held::NOTHING;
         };
         let (variable, tie) = self.number(&one.variable, tie, &second, other_tie);
-        let near = Scalar::signed_range(-MAX_OFFSET, MAX_OFFSET);
         let variable = variable.meet(&near).unwrap_or(near);
         let identity = match one.target {
             Target::Packet if variable.as_constant() != Some(0) => GUESSED | self.place,

@@ -77,9 +77,9 @@ impl Line {
     }
 
     /// Trips after which it is at most `limit`, among `trips`; `None` if there are none.
-    fn at_most(self, limit: i64, trips: Trips) -> Option<Trips> {
+    fn at_most(self, limit: i128, trips: Trips) -> Option<Trips> {
         let Self { slope, start } = self;
-        let room = i128::from(limit) - i128::from(start);
+        let room = limit - i128::from(start);
         match slope {
             0 => (room >= 0).then_some(trips),
             1.. => trips.cut(None, Some(room.div_euclid(slope.into()))),
@@ -87,8 +87,27 @@ impl Line {
         }
     }
 
-    fn at_least(self, limit: i64, trips: Trips) -> Option<Trips> {
-        Self { slope: -self.slope, start: -self.start }.at_most(limit.checked_neg()?, trips)
+    fn at_least(self, limit: i128, trips: Trips) -> Option<Trips> {
+        self.negated().at_most(-limit, trips)
+    }
+
+    /// Whether, after each of `trips`, this or `floor`, whichever is higher, is at least as high as `other`.
+    #[must_use]
+    pub fn reaches(self, floor: i64, other: Self, trips: Trips) -> bool {
+        let holds = |trips: u32| self.at(trips).max(floor) >= other.at(trips);
+        // The higher of two lines bends once, upwards: it comes closest to `other` at an end, or at the bend.
+        let rise = (i128::from(floor) - i128::from(self.start)) * i128::from(self.slope.signum());
+        let bend = rise.checked_div_euclid(i128::from(self.slope).abs()).unwrap_or_default();
+        let near = |trips: i128| u32::try_from(trips).ok();
+        let bends = [near(bend), near(bend + 1)].into_iter().flatten();
+        let inside = bends.filter(|bend| (trips.least..=trips.most).contains(bend));
+        [trips.least, trips.most].into_iter().chain(inside).all(holds)
+    }
+
+    /// The line whose values are the negatives of this one's.
+    #[must_use]
+    pub const fn negated(self) -> Self {
+        Self { slope: -self.slope, start: -self.start }
     }
 }
 
@@ -144,7 +163,7 @@ impl Tie {
     /// The trips after which a number tied like this can be in `range`; `None` if it cannot be.
     #[must_use]
     pub fn narrow(low: Line, high: Line, range: &Scalar, trips: Trips) -> Option<Trips> {
-        high.at_least(range.smin, low.at_most(range.smax, trips)?)
+        high.at_least(range.smin.into(), low.at_most(range.smax.into(), trips)?)
     }
 
     /// Forgets a tie to a loop at `level` or inside it.
@@ -175,6 +194,24 @@ mod tests {
                 }
                 // Each of the two lines is solved exactly, so the ends are reached by one of them at least.
                 assert!(found.is_some() || expected.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn every_trip_reaches_a_range_without_ends() {
+        let (line, all) = (Line { slope: -2, start: 7 }, Trips { least: 0, most: 5 });
+        assert_eq!(Tie::narrow(line, line, &Scalar::UNKNOWN, all), Some(all));
+    }
+
+    #[test]
+    fn the_higher_of_a_line_and_a_number_reaches_another_line_where_it_does_after_each_trip() {
+        let trips = Trips { least: 1, most: 6 };
+        let lines = || (-5..6).flat_map(|slope| (-9..10).step_by(3).map(move |start| Line { slope, start }));
+        for (one, two) in lines().flat_map(|one| lines().map(move |two| (one, two))) {
+            for floor in (-12..13).chain([i64::MIN]) {
+                let reaches = (1..=6).all(|trip| one.at(trip).max(floor) >= two.at(trip));
+                assert_eq!(one.reaches(floor, two, trips), reaches, "{one:?} {floor} {two:?}");
             }
         }
     }

@@ -10,7 +10,7 @@ use super::*;
 use crate::verifier::arena::{
     ATTEMPT, CANDIDATE, DEPTH, LOOP_END, MARKS, MOST_TRIPS, OWN_LOOP, PC, ROUND, TRIED, TRIPS,
 };
-use crate::verifier::generalise::{Manner, generalise, trips_in_32_bits};
+use crate::verifier::generalise::{GUESSED_AT_ONCE, Manner, generalise, trips_in_32_bits};
 use crate::verifier::state::Loop;
 use crate::verifier::tie::{MAX_LOOPS, Tie, Trips};
 use crate::verifier::value::{Pointer, Scalar};
@@ -80,8 +80,7 @@ impl Explorer<'_, '_, '_> {
             return Ok(false);
         };
         self.arena.restore_guess(last, &mut self.scratch);
-        let manner =
-            Manner { addresses: self.facts.addresses, level: None, most_trips: 0, attempt: ended.guesses };
+        let manner = self.manner(None, 0, ended.guesses);
         if !generalise(&mut self.scratch, &self.state, self.graph.live(pc), manner) {
             return Ok(false);
         }
@@ -93,12 +92,7 @@ impl Explorer<'_, '_, '_> {
     /// Makes `scratch`, the state or guess at the head, stand for the state too.
     fn join_in_scratch(&mut self, head: CheckpointId, level: usize) -> bool {
         let trips = Trips { least: 0, most: self.arena.get(head, MOST_TRIPS) };
-        let manner = Manner {
-            addresses: self.facts.addresses,
-            level: Some(level as u8),
-            most_trips: trips.most,
-            attempt: self.arena.get(head, ATTEMPT),
-        };
+        let manner = self.manner(Some(level as u8), trips.most, self.arena.get(head, ATTEMPT));
         let live = self.graph.live(self.state.pc);
         if !generalise(&mut self.scratch, &self.state, live, manner) {
             return false;
@@ -106,6 +100,11 @@ impl Explorer<'_, '_, '_> {
         self.scratch.loop_count = level + 1;
         self.scratch.loops[level] = Loop { head: head.link(), trips };
         true
+    }
+
+    fn manner(&mut self, level: Option<u8>, most_trips: u32, attempt: u32) -> Manner {
+        self.guesses += 1;
+        Manner { addresses: self.facts.addresses, level, most_trips, attempt, guesses: self.guesses }
     }
 
     /// Goes back to `head` and explores `scratch` from there.
@@ -125,7 +124,7 @@ impl Explorer<'_, '_, '_> {
         }
         self.arena.truncate(head);
         if let Some(observer) = &mut self.observer {
-            observer.taken_back(self.arena.steps(head));
+            observer.taken_back(self.arena.steps(head) + 1);
         }
         (self.parent, self.kept_at, self.resumes) = (Some(head), self.arena.executed(head), true);
     }
@@ -296,3 +295,8 @@ fn narrow(state: &mut State, level: usize, trips: Trips) {
         }
     });
 }
+
+const _: () = assert!(
+    MAX_STEPS * (GUESSED_AT_ONCE as u64) < 1 << 31,
+    "each guess is followed by a step, so names of what guesses made never come around"
+);

@@ -84,6 +84,12 @@ impl Slot {
         matches!(self.held.value, Value::Pointer(_))
     }
 
+    /// The bytes of the pointer it holds.
+    #[must_use]
+    pub const fn pointer_mask(&self) -> u8 {
+        if self.holds_pointer() { self.part.mask() } else { 0 }
+    }
+
     fn forget(&mut self) {
         (self.part, self.held) = (Part::Nothing, Held::NOTHING);
     }

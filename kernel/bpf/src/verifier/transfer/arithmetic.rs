@@ -97,8 +97,10 @@ fn numbers(width: Width, op: AluOp, first: Tied<'_>, second: Tied<'_>) -> Held {
     // Where a 32-bit operation loses no bit, it is the 64-bit one.
     let exact = width == Width::W64
         || (first.0.fits_u32() && first.0.alu(op, Width::W64, &widened(second.0)).fits_u32());
-    let tie =
-        if exact { tie(op, first, (&widened_if(width, second.0), second.1), &result) } else { Tie::None };
+    let meant = widened_if(width, second.0);
+    // What is tied is the number itself.
+    let second_tie = if meant == *second.0 { second.1 } else { Tie::None };
+    let tie = if exact { tie(op, first, (&meant, second_tie), &result) } else { Tie::None };
     Held { value: Value::Number(result), tie }
 }
 
