@@ -76,7 +76,9 @@ impl Explorer<'_, '_, '_> {
                     return Err(Reason::InfiniteLoop);
                 }
                 origin = origin.or(Some(checkpoint));
-            } else if self.arena.covers(checkpoint, &self.state, self.facts.addresses) {
+            } else if self.arena.may_cover_candidate(checkpoint)
+                && self.arena.covers(checkpoint, &self.state, self.facts.addresses)
+            {
                 self.join(checkpoint);
                 return Ok(Path::Ended);
             } else {
@@ -187,20 +189,26 @@ impl Explorer<'_, '_, '_> {
     /// Follows one way, and puts off the other: the one that goes back in a loop is followed first.
     fn branch(&mut self, comparison: &Comparison, target: usize, next: usize) -> Result<Path, Reason> {
         self.note_equality(comparison);
+        if let Some(holds) = transfer::outcome(&self.state, comparison) {
+            self.state.pc = if holds { target } else { next };
+            return Ok(self.leave_loops());
+        }
         let back = target < next;
         self.scratch.copy_from(&self.state);
         let (first, second) = if back { (target, next) } else { (next, target) };
-        if transfer::assume(&mut self.scratch, comparison, !back) {
-            self.scratch.pc = second;
-            if !self.arena.push_state(&self.scratch, self.parent) {
-                return Err(self.full());
-            }
-        }
+        let other = transfer::assume(&mut self.scratch, comparison, !back);
+        self.scratch.pc = second;
         if transfer::assume(&mut self.state, comparison, back) {
             self.state.pc = first;
-            return Ok(self.leave_loops());
+            if other && !self.arena.push_state(&self.scratch, self.parent) {
+                return Err(self.full());
+            }
+        } else if other {
+            self.state.copy_from(&self.scratch);
+        } else {
+            return Ok(Path::Ended);
         }
-        Ok(Path::Ended)
+        Ok(self.leave_loops())
     }
 
     /// Notes how deep into its frames an instruction reaches.
