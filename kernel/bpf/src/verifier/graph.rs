@@ -233,7 +233,9 @@ impl<'w> Graph<'w> {
                     self.add_function(pc, pc + 1, offset)?;
                 }
                 // The function it calls comes back to it.
-                Insn::CallHelper { id } if helpers::calls_back(id) => self.slots[pc] |= JOIN | LOOP_HEAD | CALLS_BACK,
+                Insn::CallHelper { id } if helpers::calls_back(id) => {
+                    self.slots[pc] |= JOIN | LOOP_HEAD | CALLS_BACK
+                }
                 Insn::CallHelper { id: helpers::TAIL_CALL } => self.has_tail_calls = true,
                 _ => {}
             }
