@@ -85,8 +85,8 @@ impl<'a, P: PhysicalProfile> BpfProgram<'a, P> {
 
 /// A program proven safe. Holding one proves that, started with its context and maps, it
 /// 1. executes instructions of its text only and ends after at most [`Self::wcet_insns`] of them,
-/// 2. touches only its stack, context, packet and map values, each inside its bounds,
-/// 3. reads no register and no stack byte it has not written,
+/// 2. touches only its stack, context, packet, map values and memory from helpers, each inside its bounds,
+/// 3. reads no register it has not written, and gives back what it must,
 /// 4. uses at most [`Self::stack`] bytes in at most [`Self::frames`] frames.
 ///
 /// Made by [`crate::verify`] alone.
