@@ -7,6 +7,7 @@
 pub mod adversarial;
 mod claims;
 mod control;
+pub mod loops;
 mod numbers;
 mod objects;
 mod packets;

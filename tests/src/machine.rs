@@ -82,10 +82,17 @@ impl Keys {
         Some(entry)
     }
 
-    fn remove(&mut self, entry: usize) {
+    /// Frees an entry.
+    pub fn remove(&mut self, entry: usize) {
         self.entries[entry] = None;
         self.free.push(entry);
     }
+}
+
+/// The number fields of the context that a program of this type gets with this input.
+#[must_use]
+pub fn context_bytes(world: &World) -> Vec<u8> {
+    memory::context(world)
 }
 
 /// Something addresses lead to.

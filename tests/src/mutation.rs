@@ -6,6 +6,7 @@
 mod archives;
 mod judgement;
 mod objects;
+pub mod programs;
 mod texts;
 
 use std::ops::Range;

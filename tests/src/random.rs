@@ -1,6 +1,18 @@
 //! Random numbers that are the same everywhere, given the same seed: splitmix64 (Steele, Lea, Flood: Fast
 //! splittable pseudorandom number generators, 2014).
 
+/// A number at a boundary, a small one, or any.
+pub fn edge(random: &mut Random) -> u64 {
+    const EDGES: [u64; 8] = [0, 1, 0x7f, 0xff, 0x7fff_ffff, 0xffff_ffff, 1 << 63, u64::MAX];
+    let number = random.number();
+    match number >> 62 {
+        0 => random.pick(&EDGES).wrapping_add(number % 3).wrapping_sub(1),
+        1 => number & 0x1f,
+        2 => number >> (number & 63),
+        _ => number,
+    }
+}
+
 /// A generator.
 #[derive(Clone, Copy, Debug)]
 pub struct Random(u64);

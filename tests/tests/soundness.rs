@@ -25,7 +25,7 @@ use kernel_bpf::{BpfProgram, Completion, Executable, Input, Rejection, RunSpace,
 use tests::generator::adversarial::{self, Left};
 use tests::generator::{self, Sample};
 use tests::machine::{self, Keys, World};
-use tests::random::Random;
+use tests::random::{Random, edge};
 
 type Strategy = <ActiveProfile as PhysicalProfile>::MemoryStrategy;
 type LiveMap = Map<Strategy>;
@@ -338,18 +338,6 @@ fn packet_length(lengths: &[usize], random: &mut Random) -> usize {
         0 | 1 => *random.pick(&[0, 1, 13, 14, 20, 34, 60, 64, 255, 2048]),
         2 => random.below(64),
         _ => random.below(2049),
-    }
-}
-
-/// A number at a boundary, a small one, or any.
-fn edge(random: &mut Random) -> u64 {
-    const EDGES: [u64; 8] = [0, 1, 0x7f, 0xff, 0x7fff_ffff, 0xffff_ffff, 1 << 63, u64::MAX];
-    let number = random.number();
-    match number >> 62 {
-        0 => random.pick(&EDGES).wrapping_add(number % 3).wrapping_sub(1),
-        1 => number & 0x1f,
-        2 => number >> (number & 63),
-        _ => number,
     }
 }
 

@@ -70,29 +70,33 @@ pub struct Cover<'s> {
     addresses: Addresses,
     ties: Groups,
     identities: Groups,
+    /// The level of a loop that the state is about to enter: whatever it was around there, it has made no trips yet.
+    entered: Option<usize>,
 }
 
 impl<'s> Cover<'s> {
     /// Begins a comparison.
     #[must_use]
     pub const fn new(state: &'s State, addresses: Addresses) -> Self {
-        Self { state, addresses, ties: Groups::NONE, identities: Groups::NONE }
+        Self { state, addresses, ties: Groups::NONE, identities: Groups::NONE, entered: None }
     }
 
     /// Whether the loops of a state that was seen are the state's, after no other numbers of trips. If the
     /// innermost is the one that begins there (`own`), the state may also be about to enter it.
     #[must_use]
-    pub fn loops(&self, seen: &[Loop], own: Own) -> bool {
+    pub fn loops(&mut self, seen: &[Loop], own: Own) -> bool {
         let last = seen.len().wrapping_sub(1);
         seen.iter().enumerate().all(|(level, seen)| {
             let is_own = own == Own::BeginsHere && level == last;
-            let same = is_own || (level < self.state.loop_count && self.state.loops[level].head == seen.head);
-            same && seen.trips.covers(self.trips(level))
+            let same = level < self.state.loop_count && self.state.loops[level].head == seen.head;
+            self.entered = (is_own && !same).then_some(level);
+            (is_own || same) && seen.trips.covers(self.trips(level))
         })
     }
 
-    const fn trips(&self, level: usize) -> Trips {
-        if level < self.state.loop_count { self.state.loops[level].trips } else { Trips::NONE }
+    fn trips(&self, level: usize) -> Trips {
+        let is_around = level < self.state.loop_count && self.entered != Some(level);
+        if is_around { self.state.loops[level].trips } else { Trips::NONE }
     }
 
     /// Whether what was seen stands for `other`.
@@ -144,7 +148,9 @@ impl<'s> Cover<'s> {
             Tie::Trips { level, low, high } => {
                 let trips = self.trips(level.into());
                 match tie {
-                    Tie::Trips { level: own, low: own_low, high: own_high } if own == level => {
+                    Tie::Trips { level: own, low: own_low, high: own_high }
+                        if own == level && self.entered != Some(level.into()) =>
+                    {
                         own_low.reaches(range.smin, low, trips)
                             // The same upside down.
                             && own_high.negated().reaches(range.smax.saturating_neg(), high.negated(), trips)

@@ -270,3 +270,6 @@ fn common_low_bits(one: Tnum, two: Tnum) -> Tnum {
     let mask = if differing == 0 { 0 } else { u64::MAX << differing.trailing_zeros() };
     Tnum { value: one.value & !mask, mask }
 }
+
+#[cfg(test)]
+mod tests;

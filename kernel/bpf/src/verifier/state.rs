@@ -240,13 +240,26 @@ impl State {
         }
     }
 
-    /// Changes every pointer in registers and slots.
+    /// Changes every pointer in registers and slots. Of one that dies in a slot, the bytes are no number that was
+    /// written.
     pub fn for_each_pointer(&mut self, mut change: impl FnMut(&mut Value, Pointer)) {
+        let mut died = false;
         self.for_each(|held| {
             if let Value::Pointer(pointer) = held.value {
                 change(&mut held.value, pointer);
+                if held.value == Value::Uninitialised {
+                    (*held, died) = (Held::NOTHING, true);
+                }
             }
         });
+        for frame in self.frames[..=self.depth].iter_mut().filter(|_| died) {
+            for index in Bits(frame.present) {
+                let slot = frame.slot(index);
+                if slot.part == Part::Whole && slot.held == Held::NOTHING {
+                    frame.set_slot(index, Slot::EMPTY);
+                }
+            }
+        }
     }
 
     /// Forgets what a callee may have used: r1 to r5.

@@ -71,7 +71,8 @@ impl<'w> Writer<'w> {
             Tie::Trips { level, .. } => TRIPS | u64::from(level) << LEVEL_SHIFT,
         };
         match &held.value {
-            Value::Uninitialised => self.word(UNINITIALISED)?,
+            // It has no tie: a reader would not look for one.
+            Value::Uninitialised => return self.word(UNINITIALISED),
             Value::Number(number) => self.number(number, tie)?,
             Value::Pointer(pointer) => {
                 let (kind, parameter) = encode_target(pointer.target);

@@ -133,3 +133,16 @@ fn ties_to_a_loop_are_counted_on_and_die_with_it() {
     state.leave_loops(0);
     assert_eq!((state.held(Reg::R1).tie, state.loop_count), (Tie::None, 0));
 }
+
+#[test]
+fn of_a_pointer_that_dies_nothing_is_left() {
+    let mut state = State::EMPTY;
+    let variable = Scalar::range(0, 7);
+    let value = Value::Pointer(Pointer { variable, ..Pointer::to(Target::Packet) });
+    let held = Held { value, tie: Tie::Same { id: 3, delta: 0 } };
+    state.write(span(8, 8), Size::DW, held);
+    state.set_held(Reg::R1, held);
+    state.for_each_pointer(|value, _| *value = Value::Uninitialised);
+    assert_eq!(state.held(Reg::R1), Held::NOTHING);
+    assert!(!state.is_written(span(8, 1)) && state.frames[0].present == 0);
+}

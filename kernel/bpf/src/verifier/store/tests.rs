@@ -116,3 +116,30 @@ fn equal_numbers_stand_only_for_equal_numbers() {
 fn too_little_room_is_told() {
     assert_eq!(Writer::new(&mut [0; 8]).state(&sample(), None), None);
 }
+
+#[test]
+fn what_holds_nothing_is_tied_to_nothing() {
+    let mut state = State::EMPTY;
+    state.set_held(Reg::R1, Held { value: Value::Uninitialised, tie: Tie::Same { id: 4, delta: 3 } });
+    let mut plain = State::EMPTY;
+    plain.set(Reg::R1, Value::Uninitialised);
+    assert_eq!(encoded(&state), encoded(&plain));
+}
+
+#[test]
+fn a_loop_is_entered_after_no_trips_whatever_other_loop_the_state_is_in() {
+    let line = Line { slope: 1, start: 0 };
+    let held = |number| Held { value: number, tie: Tie::Trips { level: 0, low: line, high: line } };
+    let mut seen = State::EMPTY;
+    (seen.loop_count, seen.loops[0]) = (1, Loop { head: 5, trips: Trips { least: 0, most: 9 } });
+    seen.set_held(Reg::R1, held(Value::Number(Scalar::range(0, 9))));
+    let words = encoded(&seen);
+    let enters = |number, head, trips| {
+        let mut state = State::EMPTY;
+        (state.loop_count, state.loops[0]) = (1, Loop { head, trips: Trips { least: trips, most: trips } });
+        state.set_held(Reg::R1, held(Value::Number(Scalar::constant(number))));
+        let mut cover = Cover::new(&state, Addresses::Open);
+        Reader::new(&words).covers(&state, &mut cover, Own::BeginsHere)
+    };
+    assert!(enters(2, 5, 2) && !enters(2, 6, 2) && enters(0, 6, 2) && !enters(10, 5, 10));
+}

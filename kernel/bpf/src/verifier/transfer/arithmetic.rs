@@ -153,3 +153,19 @@ fn scaled(tie: Tie, range: &Scalar, by: Option<u64>) -> Tie {
         _ => Tie::None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_that_32_bits_take_for_another_number_ties_nothing() {
+        let mut state = State::EMPTY;
+        let (sum, tied) = (Reg::R0, Reg::R1);
+        let all_ones = Value::Number(Scalar::constant(0xffff_ffff));
+        state.set_held(tied, Held { value: all_ones, tie: Tie::Same { id: 9, delta: 0 } });
+        state.set(sum, Value::Number(Scalar::constant(5)));
+        alu(&mut state, Width::W32, AluOp::Add, sum, Operand::Reg(tied));
+        assert_eq!(state.held(sum), Held::new(Value::Number(Scalar::constant(4))));
+    }
+}
