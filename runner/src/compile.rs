@@ -100,6 +100,8 @@ fn command(source: &Path, object: &Path) -> anyhow::Result<Command> {
     // The object depends neither on where the source lies nor on where this tool was started.
     clang.arg(format!("-ffile-prefix-map={}=.", folder.display())).arg("-fdebug-compilation-dir=.");
     clang.arg("-I").arg(folder).args(["-isystem", &multiarch_headers()]);
+    // The C library's headers ask for the machine's word size by its name, and have no answer for BPF.
+    clang.arg(format!("-D__{}__", std::env::consts::ARCH));
     clang.arg(&source).arg("-o").arg(object);
     Ok(clang)
 }

@@ -5,7 +5,7 @@ use kernel_bpf::object::Object;
 use kernel_bpf::profile::PhysicalProfile;
 
 /// Most maps of one initrd.
-pub(crate) const MAX_MAPS: usize = 64;
+pub(crate) const MAX_MAPS: usize = 128;
 
 /// A live map of a profile.
 pub(crate) type LiveMap<P> = Map<<P as PhysicalProfile>::MemoryStrategy>;
