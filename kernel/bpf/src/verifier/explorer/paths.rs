@@ -190,17 +190,19 @@ impl Explorer<'_, '_, '_> {
         let back = target < next;
         self.scratch.copy_from(&self.state);
         let (first, second) = if back { (target, next) } else { (next, target) };
-        if transfer::assume(&mut self.scratch, comparison, !back) {
-            self.scratch.pc = second;
-            if !self.arena.push_state(&self.scratch, self.parent) {
-                return Err(self.full());
-            }
-        }
+        let other = transfer::assume(&mut self.scratch, comparison, !back);
+        self.scratch.pc = second;
         if transfer::assume(&mut self.state, comparison, back) {
             self.state.pc = first;
-            return Ok(self.leave_loops());
+            if other && !self.arena.push_state(&self.scratch, self.parent) {
+                return Err(self.full());
+            }
+        } else if other {
+            core::mem::swap(&mut self.state, &mut self.scratch);
+        } else {
+            return Ok(Path::Ended);
         }
-        Ok(Path::Ended)
+        Ok(self.leave_loops())
     }
 
     /// Notes how deep into its frames an instruction reaches.
