@@ -8,7 +8,7 @@ use super::Addresses;
 use super::cover::{Cover, Own};
 use super::graph::Graph;
 use super::state::State;
-use super::store::{Reader, Writer};
+use super::store::{Reader, Writer, fingerprint, may_cover};
 use super::tie::MAX_LOOPS;
 
 /// A checkpoint, by the place of its first word.
@@ -107,10 +107,11 @@ pub const LOOP_END: Field = Field(6, 32);
 pub const ROUND: Field = Field(7, 0);
 /// The last of the candidates that did not end the loop.
 pub const TRIED: Field = Field(7, 32);
-/// Words of a checkpoint in front of its longest paths: the fields, instructions executed, steps taken.
-const HEAD: usize = 10;
+/// Words of a checkpoint in front of its longest paths: the fields, instructions executed, steps taken, fingerprint.
+const HEAD: usize = 11;
 const EXECUTED: usize = 8;
 const STEPS: usize = 9;
+const FINGERPRINT: usize = 10;
 
 /// A mark: paths from it are still being explored.
 pub const OPEN: u32 = 1;
@@ -133,6 +134,8 @@ pub struct Arena<'w> {
     pending: usize,
     /// Length of the candidate written behind the last checkpoint.
     candidate: usize,
+    /// Of the candidate.
+    fingerprint: u64,
     /// Words of states written, read and compared so far.
     touched: u64,
     /// Most words in use at once.
@@ -156,7 +159,7 @@ impl<'w> Arena<'w> {
         // Places are kept in 32 bits.
         let len = words.len().min(u32::MAX as usize - 1);
         let words = &mut words[..len];
-        Self { words, seen: 0, pending: len, candidate: 0, touched: 0, peak: 0 }
+        Self { words, seen: 0, pending: len, candidate: 0, fingerprint: 0, touched: 0, peak: 0 }
     }
 
     /// Its size in bytes.
@@ -220,6 +223,7 @@ impl<'w> Arena<'w> {
         let room = self.words.get_mut(start..self.pending).unwrap_or_default();
         let most = room.len();
         let written = Writer::new(room).state(state, Some(graph));
+        self.fingerprint = fingerprint(state, graph.live(state.pc));
         self.candidate = written.unwrap_or_default();
         self.touched += written.unwrap_or(most) as u64;
         written.is_some()
@@ -230,8 +234,12 @@ impl<'w> Arena<'w> {
     pub fn equals_candidate(&mut self, checkpoint: CheckpointId, loops: usize) -> bool {
         let old = self.state_of(checkpoint, GUESS_LEN);
         let new = self.seen + state_offset(loops);
+        if old.len() != self.candidate {
+            self.touched += 1;
+            return false;
+        }
         self.touched += self.candidate as u64;
-        old.len() == self.candidate && self.words[old] == self.words[new..new + self.candidate]
+        self.words[old] == self.words[new..new + self.candidate]
     }
 
     /// Where the words of a checkpoint's state are: of its guess, if it has one and `of` says so.
@@ -243,6 +251,15 @@ impl<'w> Arena<'w> {
         } else {
             start..start + len
         }
+    }
+
+    /// Whether `checkpoint`, whose paths have all ended, may cover the candidate: a quick look.
+    #[must_use]
+    pub fn may_cover_candidate(&mut self, checkpoint: CheckpointId) -> bool {
+        self.touched += 1;
+        // Of a guess, the fingerprint would be another one.
+        let seen = self.words[checkpoint.place() + FINGERPRINT];
+        self.is(checkpoint, GUESS) || may_cover(seen, self.fingerprint)
     }
 
     /// Whether everything that is safe from `checkpoint` is safe from `state`.
@@ -278,6 +295,7 @@ impl<'w> Arena<'w> {
         self.set(checkpoint, LOOPS, state.loop_count as u32);
         self.words[place + EXECUTED] = state.executed;
         self.words[place + STEPS] = steps;
+        self.words[place + FINGERPRINT] = self.fingerprint;
         if !self.push_head(0, [CLOSE | place as u64, 0, 0, 0]) {
             return None;
         }

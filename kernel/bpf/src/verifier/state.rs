@@ -44,7 +44,7 @@ pub struct Frame {
     /// Which slots say anything, lowest address in bit 0; the others are as if empty.
     pub present: u64,
     slots: [Slot; SLOTS],
-    /// r1 to r9 of the caller; r1 to r5 only of a call that comes back to itself.
+    /// r1 to r9 of the caller; r1 to r5 only of a call that comes back to itself. Nothing in the first frame.
     pub saved: [Held; SAVED],
     /// Where the caller goes on.
     pub return_to: usize,
@@ -142,7 +142,7 @@ impl Frame {
     }
 
     fn copy_from(&mut self, other: &Self) {
-        (self.present, self.saved) = (other.present, other.saved);
+        self.present = other.present;
         (self.return_to, self.function, self.entry) = (other.return_to, other.function, other.entry);
         for index in Bits(other.present) {
             self.slots[index] = other.slots[index];
@@ -189,6 +189,9 @@ impl State {
         for (frame, other) in self.frames.iter_mut().zip(&other.frames[..=other.depth]) {
             frame.copy_from(other);
         }
+        for (frame, other) in self.frames.iter_mut().zip(&other.frames[..=other.depth]).skip(1) {
+            frame.saved = other.saved;
+        }
     }
 
     /// Slots that say anything, over the frames in use.
@@ -227,8 +230,10 @@ impl State {
     /// Changes everything held, in registers and slots.
     pub fn for_each(&mut self, mut change: impl FnMut(&mut Held)) {
         self.registers.iter_mut().for_each(&mut change);
-        for frame in &mut self.frames[..=self.depth] {
-            frame.saved.iter_mut().for_each(&mut change);
+        for (depth, frame) in self.frames[..=self.depth].iter_mut().enumerate() {
+            if depth > 0 {
+                frame.saved.iter_mut().for_each(&mut change);
+            }
             for index in Bits(frame.present) {
                 change(&mut frame.slots[index].held);
             }

@@ -38,13 +38,15 @@ impl<'w> Writer<'w> {
             self.word(u64::from(trips.least) | u64::from(trips.most) << 32)?;
         }
         self.registers(&state.registers, live(state.pc))?;
-        for frame in &state.frames[..=state.depth] {
+        for (depth, frame) in state.frames[..=state.depth].iter().enumerate() {
             let entry = match frame.entry {
                 Entry::Call => 0,
                 Entry::Callback => 1 << 63,
             };
             self.word(entry | (frame.function as u64) << 32 | frame.return_to as u64)?;
-            self.registers(&frame.saved, live(frame.return_to) >> 1)?;
+            if depth > 0 {
+                self.registers(&frame.saved, live(frame.return_to) >> 1)?;
+            }
             self.word(frame.present)?;
             frame.present_slots().try_for_each(|(_, slot)| self.slot(slot))?;
         }
@@ -153,6 +155,34 @@ const fn decode_target(kind: u64, parameter: u32) -> Target {
     }
 }
 
+/// Six bits for each register that matters and holds a constant, or a pointer to a known place; 0 for others.
+///
+/// Such a register of a state that was seen covers only the same constant or place, so one look at two
+/// fingerprints ([`may_cover`]) tells most states apart.
+#[must_use]
+pub fn fingerprint(state: &State, live: u16) -> u64 {
+    state.registers.iter().enumerate().filter(|(index, _)| live >> index & 1 != 0).fold(0, |all, (index, held)| {
+        let known = match &held.value {
+            Value::Number(number) => number.as_constant(),
+            Value::Pointer(pointer) => {
+                pointer.variable.as_constant().map(|known| known.wrapping_add(pointer.fixed as u64))
+            }
+            Value::Uninitialised => None,
+        };
+        // The high bits of the product depend on all of the number's.
+        let hash = |number: u64| 1 << 5 | number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59;
+        all | known.map_or(0, hash) << (6 * index)
+    })
+}
+
+/// Whether a state that was seen with one fingerprint may cover a state with another.
+#[must_use]
+pub const fn may_cover(seen: u64, other: u64) -> bool {
+    let known = seen & 0x0820_8208_2082_0820;
+    let mask = (known << 1).wrapping_sub(known >> 5);
+    (seen ^ other) & mask == 0
+}
+
 /// Reads words that a [`Writer`] wrote.
 pub struct Reader<'w> {
     words: core::slice::Iter<'w, u64>,
@@ -240,11 +270,13 @@ impl<'w> Reader<'w> {
         Slot { written: marks as u8, zero: (marks >> 8) as u8, part, held }
     }
 
-    fn frame(&mut self, frame: &mut Frame) {
+    fn frame(&mut self, depth: usize, frame: &mut Frame) {
         let place = self.word();
         frame.entry = if place >> 63 == 0 { Entry::Call } else { Entry::Callback };
         (frame.function, frame.return_to) = ((place >> 32) as usize & 0xff, place as u32 as usize);
-        frame.saved = core::array::from_fn(|_| self.held());
+        if depth > 0 {
+            frame.saved = core::array::from_fn(|_| self.held());
+        }
         frame.present = self.word();
     }
 
@@ -268,8 +300,8 @@ impl<'w> Reader<'w> {
         }
         state.loops = self.loops(state.loop_count);
         state.registers = core::array::from_fn(|_| self.held());
-        for frame in &mut state.frames[..=state.depth] {
-            self.frame(frame);
+        for (depth, frame) in state.frames[..=state.depth].iter_mut().enumerate() {
+            self.frame(depth, frame);
             let present = frame.present;
             for index in (0..64).filter(|index| present >> index & 1 != 0) {
                 frame.set_slot(index, self.slot());
@@ -299,11 +331,12 @@ impl<'w> Reader<'w> {
 
     fn covers_frame(&mut self, depth: usize, state: &State, cover: &mut Cover<'_>) -> bool {
         let frame = &state.frames[depth];
+        let saved = if depth > 0 { &frame.saved[..] } else { &[] };
         let place = self.word();
         let entry = if place >> 63 == 0 { Entry::Call } else { Entry::Callback };
         if (entry, (place >> 32) as usize & 0xff, place as u32 as usize)
             != (frame.entry, frame.function, frame.return_to)
-            || !frame.saved.iter().all(|held| cover.held(&self.held(), held))
+            || !saved.iter().all(|held| cover.held(&self.held(), held))
         {
             return false;
         }

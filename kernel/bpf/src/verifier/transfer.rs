@@ -4,7 +4,7 @@ mod arithmetic;
 mod assume;
 mod call;
 
-pub use assume::{Comparison, assume, equality_at};
+pub use assume::{Comparison, assume, equality_at, outcome};
 
 use super::obligation::{Facts, extended};
 use super::state::{Held, StackSpan, State};

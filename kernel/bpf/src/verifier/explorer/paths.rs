@@ -76,7 +76,9 @@ impl Explorer<'_, '_, '_> {
                     return Err(Reason::InfiniteLoop);
                 }
                 origin = origin.or(Some(checkpoint));
-            } else if self.arena.covers(checkpoint, &self.state, self.facts.addresses) {
+            } else if self.arena.may_cover_candidate(checkpoint)
+                && self.arena.covers(checkpoint, &self.state, self.facts.addresses)
+            {
                 self.join(checkpoint);
                 return Ok(Path::Ended);
             } else {
@@ -187,6 +189,10 @@ impl Explorer<'_, '_, '_> {
     /// Follows one way, and puts off the other: the one that goes back in a loop is followed first.
     fn branch(&mut self, comparison: &Comparison, target: usize, next: usize) -> Result<Path, Reason> {
         self.note_equality(comparison);
+        if let Some(holds) = transfer::outcome(&self.state, comparison) {
+            self.state.pc = if holds { target } else { next };
+            return Ok(self.leave_loops());
+        }
         let back = target < next;
         self.scratch.copy_from(&self.state);
         let (first, second) = if back { (target, next) } else { (next, target) };
@@ -198,7 +204,7 @@ impl Explorer<'_, '_, '_> {
                 return Err(self.full());
             }
         } else if other {
-            core::mem::swap(&mut self.state, &mut self.scratch);
+            self.state.copy_from(&self.scratch);
         } else {
             return Ok(Path::Ended);
         }

@@ -3,6 +3,7 @@
 use super::arithmetic::is_one_object;
 use super::operand;
 use crate::insn::{AluOp, Condition, Operand, Reg, Width};
+use crate::interpreter::alu::holds;
 use crate::packet::MOST_BYTES;
 use crate::verifier::state::{Held, State};
 use crate::verifier::tie::Tie;
@@ -55,6 +56,21 @@ pub fn assume(state: &mut State, comparison: &Comparison, outcome: bool) -> bool
         }
         _ => true,
     }
+}
+
+/// The outcome, where both operands are constants.
+#[must_use]
+pub fn outcome(state: &State, comparison: &Comparison) -> Option<bool> {
+    let constant = |register: Reg| match &state.registers.get(register.index())?.value {
+        Value::Number(number) => number.as_constant(),
+        _ => None,
+    };
+    let first = constant(comparison.dst)?;
+    let second = match comparison.src {
+        Operand::Reg(register) => constant(register)?,
+        Operand::Imm(imm) => imm as u64,
+    };
+    Some(holds(comparison.condition, comparison.width, first, second))
 }
 
 /// Whether the outcome says that the operands are equal, or that they are not.
