@@ -161,18 +161,21 @@ const fn decode_target(kind: u64, parameter: u32) -> Target {
 /// fingerprints ([`may_cover`]) tells most states apart.
 #[must_use]
 pub fn fingerprint(state: &State, live: u16) -> u64 {
-    state.registers.iter().enumerate().filter(|(index, _)| live >> index & 1 != 0).fold(0, |all, (index, held)| {
-        let known = match &held.value {
-            Value::Number(number) => number.as_constant(),
-            Value::Pointer(pointer) => {
-                pointer.variable.as_constant().map(|known| known.wrapping_add(pointer.fixed as u64))
-            }
-            Value::Uninitialised => None,
-        };
-        // The high bits of the product depend on all of the number's.
-        let hash = |number: u64| 1 << 5 | number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59;
-        all | known.map_or(0, hash) << (6 * index)
-    })
+    state.registers.iter().enumerate().filter(|(index, _)| live >> index & 1 != 0).fold(
+        0,
+        |all, (index, held)| {
+            let known = match &held.value {
+                Value::Number(number) => number.as_constant(),
+                Value::Pointer(pointer) => {
+                    pointer.variable.as_constant().map(|known| known.wrapping_add(pointer.fixed as u64))
+                }
+                Value::Uninitialised => None,
+            };
+            // The high bits of the product depend on all of the number's.
+            let hash = |number: u64| 1 << 5 | number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59;
+            all | known.map_or(0, hash) << (6 * index)
+        },
+    )
 }
 
 /// Whether a state that was seen with one fingerprint may cover a state with another.
