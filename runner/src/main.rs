@@ -3,10 +3,11 @@
 //! Exit codes of every command: 0 all went well, 1 the image, a program or a test failed, 2 the tool could not do
 //! its work (wrong arguments, something missing, a build error), 3 an image crashed or did not end in time,
 //! 130 the user pressed Ctrl-C while an image ran.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod bench;
 mod bench_boot;
+mod bench_verifier;
 mod board;
 mod boot;
 mod build;
