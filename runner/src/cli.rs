@@ -184,6 +184,28 @@ pub(crate) struct BenchArgs {
 pub(crate) enum BenchCommand {
     /// Wall time to the first serial line and to the end, next to QEMU's own floor
     Boot,
+    /// The verifier's time for each program, next to that of this machine's Linux (as root)
+    Verifier(BenchVerifierArgs),
+}
+
+/// Both verifiers are given each program many times in turn; the medians count. Linux's time is what it tells of itself
+/// (`log_level` 4 of bpf(2)), in whole microseconds. It is given no BTF. Build with --release for figures that mean
+/// something.
+#[derive(Args)]
+pub(crate) struct BenchVerifierArgs {
+    /// Objects (.o), C sources (.bpf.c), or sources that -DXDP makes XDP programs of (.c); without any, the tests' and
+    /// examples' programs
+    #[arg(value_name = "OBJ|C")]
+    pub(crate) programs: Vec<PathBuf>,
+    /// The profile whose limits hold, and whose verifier memory
+    #[arg(long, value_enum, default_value_t = Profile::Cloud)]
+    pub(crate) profile: Profile,
+    /// How often each program is verified; fewer times where that takes more than a second
+    #[arg(long, value_name = "RUNS", default_value_t = 101, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
+    /// One JSON object a program
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

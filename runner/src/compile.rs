@@ -82,12 +82,26 @@ pub(crate) fn object(path: &Path, on_missing: OnMissing) -> anyhow::Result<Objec
     Ok(ObjectFile { name, bytes })
 }
 
+/// Compiles a source that is an XDP program where `XDP` is defined, like those of the engines' benchmark.
+///
+/// # Errors
+/// It has no name, or does not compile (with clang's output).
+pub(crate) fn xdp(source: &Path, on_missing: OnMissing) -> anyhow::Result<ObjectFile> {
+    let stem = source.file_stem().and_then(|stem| stem.to_str());
+    let stem = stem.with_context(|| format!("{} has no name of UTF-8 text", source.display()))?;
+    Ok(ObjectFile { name: format!("{stem}.o"), bytes: compile_with(source, &["-DXDP", "-w"], on_missing)? })
+}
+
 fn compile(source: &Path, on_missing: OnMissing) -> anyhow::Result<Vec<u8>> {
+    compile_with(source, &[], on_missing)
+}
+
+fn compile_with(source: &Path, flags: &[&str], on_missing: OnMissing) -> anyhow::Result<Vec<u8>> {
     anyhow::ensure!(source.is_file(), "there is no file {}", source.display());
     packages::require(&[Need::Clang, Need::BpfHeaders], on_missing)?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let object = folder.path().join("out.o");
-    process::capture(&mut command(source, &object)?)?;
+    process::capture(command(source, &object)?.args(flags))?;
     fs::read(&object).with_context(|| format!("clang left no object for {}", source.display()))
 }
 

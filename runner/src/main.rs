@@ -3,12 +3,13 @@
 //! Exit codes of every command: 0 all went well, 1 the image, a program or a test failed, 2 the tool could not do
 //! its work (wrong arguments, something missing, a build error), 3 an image crashed or did not end in time,
 //! 130 the user pressed Ctrl-C while an image ran.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 // `println!` panics when its reader goes away; `output` does not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
 mod bench_boot;
+mod bench_verifier;
 mod board;
 mod boot;
 mod build;

@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use super::rejection::{Reason, Rejection};
 use crate::helpers;
-use crate::insn::{AluOp, DecodeError, Immediate, Insn, Operand, Reg, decode};
+use crate::insn::{AluOp, DecodeError, Immediate, Insn, Operand, Reg, SLOT_BYTES, decode};
 use crate::interpreter::MAX_FRAMES;
 
 /// Most functions of one program.
@@ -137,6 +137,9 @@ impl<'w> Graph<'w> {
                     if self.slots[pc] >> FUNCTION_SHIFT & 0xff != function {
                         break;
                     }
+                    if !is_jump(text, pc) {
+                        continue;
+                    }
                     let target =
                         decode(text, pc).ok().and_then(|insn| self.successors(pc, &insn).ok()?.target);
                     if target.is_some_and(|target| head <= target && target <= end && target <= pc) {
@@ -179,14 +182,22 @@ impl<'w> Graph<'w> {
     /// Deepest stack over all chains of calls, each frame rounded up to 8 bytes, and the longest chain.
     pub fn stack(&self, text: &[u8]) -> (usize, usize) {
         let own = |function: usize| self.functions[function].depth.next_multiple_of(8);
+        if self.function_count == 1 {
+            return (own(0), 1);
+        }
         let mut below = [(0, 0); MAX_FUNCTIONS];
         // A chain has at most MAX_FRAMES functions, so as many rounds reach the end of each.
         for _ in 0..MAX_FRAMES {
             let previous = below;
+            let mut deeper = false;
             for (function, callee) in self.calls(text) {
                 let (bytes, frames) = previous[callee];
                 below[function].0 = below[function].0.max(bytes + own(callee));
                 below[function].1 = below[function].1.max(frames + 1).min(MAX_FRAMES - 1);
+                deeper |= below[function] != previous[function];
+            }
+            if !deeper {
+                break;
             }
         }
         (own(0) + below[0].0, 1 + below[0].1)
@@ -194,7 +205,7 @@ impl<'w> Graph<'w> {
 
     /// Pairs of caller and callee.
     fn calls<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = (usize, usize)> + 'a {
-        self.instructions(text).filter_map(|(pc, insn)| match insn {
+        self.jumps(text).filter_map(|(pc, insn)| match insn {
             Insn::CallLocal { offset } => {
                 let callee = self.function_at((pc + 1).checked_add_signed(offset as isize)?)?;
                 Some(((self.slots[pc] >> FUNCTION_SHIFT) as usize & 0xff, callee))
@@ -203,9 +214,10 @@ impl<'w> Graph<'w> {
         })
     }
 
-    fn instructions<'a>(&'a self, text: &'a [u8]) -> impl DoubleEndedIterator<Item = (usize, Insn)> + 'a {
-        let visited = (0..self.slots.len()).filter(|&pc| self.slots[pc] & VISITED != 0);
-        visited.filter_map(|pc| Some((pc, decode(text, pc).ok()?)))
+    /// The jumps and calls that were reached.
+    fn jumps<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = (usize, Insn)> + 'a {
+        let jumps = (0..self.slots.len()).filter(|&pc| self.slots[pc] & VISITED != 0 && is_jump(text, pc));
+        jumps.filter_map(|pc| Some((pc, decode(text, pc).ok()?)))
     }
 
     /// Visits the slots of one function; those waiting are a list through the links.
@@ -331,6 +343,11 @@ impl<'w> Graph<'w> {
         self.slots[pc] |= u64::from(live) << LIVE_SHIFT;
         changed
     }
+}
+
+/// Whether the slot has an opcode of the two classes of jumps (RFC 9669 section 3).
+fn is_jump(text: &[u8], pc: usize) -> bool {
+    text.get(pc * SLOT_BYTES).is_some_and(|opcode| matches!(opcode & 7, 5 | 6))
 }
 
 const ARGUMENTS: u16 = 0b11_1110;

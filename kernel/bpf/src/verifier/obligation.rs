@@ -164,7 +164,11 @@ impl Obligation {
             Self::AsNumber(register) => as_number(state, facts, register),
             Self::Arithmetic { op, width, dst, src } => arithmetic(state, facts, op, width, dst, src),
             Self::Comparison { dst, src, .. } if facts.addresses == Addresses::Open => {
-                initialised(state, dst).and(operand(state, src)).map(drop)
+                initialised(state, dst)?;
+                match src {
+                    Operand::Reg(register) => initialised(state, register).map(drop),
+                    Operand::Imm(_) => Ok(()),
+                }
             }
             Self::Comparison { condition, width, dst, src } => comparison(state, condition, width, dst, src),
             Self::Access { base, offset, size, mode } => {
@@ -179,8 +183,8 @@ impl Obligation {
 }
 
 /// What `register` holds, which is something.
-fn initialised(state: &State, register: Reg) -> Result<Value, Reason> {
-    match state.get(register) {
+fn initialised(state: &State, register: Reg) -> Result<&Value, Reason> {
+    match state.value(register) {
         Value::Uninitialised => Err(Reason::Uninitialised(register)),
         value => Ok(value),
     }
@@ -189,8 +193,8 @@ fn initialised(state: &State, register: Reg) -> Result<Value, Reason> {
 /// The number in `register`.
 fn number(state: &State, register: Reg) -> Result<Scalar, Reason> {
     match initialised(state, register)? {
-        Value::Number(number) => Ok(number),
-        value => Err(Reason::NotANumber(register, value)),
+        Value::Number(number) => Ok(*number),
+        value => Err(Reason::NotANumber(register, *value)),
     }
 }
 
@@ -205,7 +209,7 @@ fn as_number(state: &State, facts: &Facts<'_>, register: Reg) -> Result<(), Reas
 /// What the second operand is.
 fn operand(state: &State, src: Operand) -> Result<Value, Reason> {
     match src {
-        Operand::Reg(register) => initialised(state, register),
+        Operand::Reg(register) => initialised(state, register).copied(),
         Operand::Imm(imm) => Ok(Value::Number(Scalar::constant(imm as u64))),
     }
 }
@@ -218,6 +222,14 @@ fn arithmetic(
     dst: Reg,
     src: Operand,
 ) -> Result<(), Reason> {
+    let is_number = |register| matches!(state.value(register), Value::Number(_));
+    let second_is = match src {
+        Operand::Reg(register) => is_number(register),
+        Operand::Imm(_) => true,
+    };
+    if second_is && (op == AluOp::Mov || is_number(dst)) {
+        return Ok(());
+    }
     let second = operand(state, src)?;
     let src_register = match src {
         Operand::Reg(register) => register,
@@ -232,8 +244,7 @@ fn arithmetic(
             _ => Ok(()),
         };
     }
-    match (initialised(state, dst)?, second, op, width) {
-        (Value::Number(_), Value::Number(_), ..) => Ok(()),
+    match (*initialised(state, dst)?, second, op, width) {
         (value @ Value::Pointer(pointer), Value::Number(offset), AluOp::Add | AluOp::Sub, Width::W64) => {
             let offset = if op == AluOp::Sub { offset.negated(Width::W64) } else { offset };
             offsets(dst, value, &pointer, src_register, &offset)
@@ -300,7 +311,7 @@ fn comparison(
     dst: Reg,
     src: Operand,
 ) -> Result<(), Reason> {
-    let (first, second) = (initialised(state, dst)?, operand(state, src)?);
+    let (first, second) = (*initialised(state, dst)?, operand(state, src)?);
     let equality = matches!(condition, Condition::Eq | Condition::Ne);
     match (first, second) {
         (Value::Number(_), Value::Number(_)) => Ok(()),

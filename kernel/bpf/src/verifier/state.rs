@@ -63,6 +63,17 @@ pub enum Entry {
     Callback,
 }
 
+/// r10 of each frame: the address of its top.
+static TOPS: [Held; MAX_FRAMES] = {
+    let mut tops = [Held::NOTHING; MAX_FRAMES];
+    let mut depth = 0;
+    while depth < MAX_FRAMES {
+        tops[depth].value = Value::Pointer(Pointer::to(Target::Stack { frame: depth as u8 }));
+        depth += 1;
+    }
+    tops
+};
+
 /// Something a program must give back before it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reference {
@@ -206,13 +217,16 @@ impl State {
         self.held(register).value
     }
 
+    /// The same where it lies: values are large.
+    #[must_use]
+    pub fn value(&self, register: Reg) -> &Value {
+        &self.held(register).value
+    }
+
     /// What `register` holds, and what ties it.
     #[must_use]
-    pub fn held(&self, register: Reg) -> Held {
-        match self.registers.get(register.index()) {
-            Some(held) => *held,
-            None => Held::new(Value::Pointer(Pointer::to(Target::Stack { frame: self.depth as u8 }))),
-        }
+    pub fn held(&self, register: Reg) -> &Held {
+        self.registers.get(register.index()).unwrap_or(&TOPS[self.depth % MAX_FRAMES])
     }
 
     /// Writes `register` with what is tied to nothing; r10 is never written, which decoding has made sure of.

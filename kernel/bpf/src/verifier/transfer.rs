@@ -64,7 +64,7 @@ fn change(state: &mut State, dst: Reg, f: impl FnOnce(&Scalar) -> Scalar) {
 
 fn operand(state: &State, operand: Operand) -> Held {
     match operand {
-        Operand::Reg(register) => state.held(register),
+        Operand::Reg(register) => *state.held(register),
         Operand::Imm(imm) => Held::new(Value::Number(Scalar::constant(imm as u64))),
     }
 }
@@ -85,7 +85,7 @@ const fn immediate(pc: usize, value: Immediate) -> Value {
 
 /// The number in `register`, tied to the copy of it that is about to be made.
 fn tied(state: &mut State, register: Reg) -> Held {
-    let held = state.held(register);
+    let held = *state.held(register);
     let Value::Number(number) = held.value else {
         return held;
     };
@@ -115,8 +115,8 @@ fn new_identity(state: &mut State) -> u32 {
 }
 
 fn stack_span(state: &State, base: Reg, offset: i64, size: Size) -> Option<StackSpan> {
-    match state.get(base) {
-        Value::Pointer(pointer) => StackSpan::of(&pointer, offset, size.bytes() as u64),
+    match state.value(base) {
+        Value::Pointer(pointer) => StackSpan::of(pointer, offset, size.bytes() as u64),
         _ => None,
     }
 }
@@ -133,13 +133,13 @@ fn store(state: &mut State, base: Reg, offset: i64, size: Size, value: Operand) 
 
 fn load(state: &State, facts: &Facts<'_>, base: Reg, offset: i64, size: Size, extend: Extend) -> Held {
     let any = || Held::new(Value::Number(extended(Scalar::of_size(size), size, extend)));
-    let Value::Pointer(pointer) = state.get(base) else {
+    let Value::Pointer(pointer) = state.value(base) else {
         return any();
     };
     match pointer.target {
         Target::Stack { .. } => {
             let read =
-                StackSpan::of(&pointer, offset, size.bytes() as u64).and_then(|span| state.read(span, size));
+                StackSpan::of(pointer, offset, size.bytes() as u64).and_then(|span| state.read(span, size));
             match read {
                 Some(held) if extend == Extend::Zero => held,
                 Some(Held { value: Value::Number(number), .. }) => {
@@ -148,8 +148,8 @@ fn load(state: &State, facts: &Facts<'_>, base: Reg, offset: i64, size: Size, ex
                 _ => any(),
             }
         }
-        Target::Context => context_field(facts, &pointer, offset, size).map_or_else(any, Held::new),
-        Target::MapValue { map } => match constant(facts, map, &pointer, offset, size) {
+        Target::Context => context_field(facts, pointer, offset, size).map_or_else(any, Held::new),
+        Target::MapValue { map } => match constant(facts, map, pointer, offset, size) {
             Some(number) => Held::new(Value::Number(extended(number, size, extend))),
             None => any(),
         },

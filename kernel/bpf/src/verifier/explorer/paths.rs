@@ -238,10 +238,10 @@ impl Explorer<'_, '_, '_> {
     }
 
     fn note_access(&mut self, base: Reg, offset: i16, size: Size) {
-        let Value::Pointer(pointer) = self.state.get(base) else {
+        let Value::Pointer(pointer) = self.state.value(base) else {
             return;
         };
-        if let Some(span) = StackSpan::of(&pointer, i64::from(offset), size.bytes() as u64) {
+        if let Some(span) = StackSpan::of(pointer, i64::from(offset), size.bytes() as u64) {
             let function = self.state.frames[span.frame].function;
             self.graph.note_depth(function, FRAME_BYTES - span.start);
         }

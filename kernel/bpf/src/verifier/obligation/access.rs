@@ -25,8 +25,8 @@ pub enum Mode {
 struct Access<'s> {
     state: &'s State,
     base: Reg,
-    value: Value,
-    pointer: Pointer,
+    value: &'s Value,
+    pointer: &'s Pointer,
     offset: i64,
     size: Size,
     mode: Mode,
@@ -43,7 +43,7 @@ pub(super) fn check(
 ) -> Result<(), Reason> {
     let value = super::initialised(state, base)?;
     let Value::Pointer(pointer) = value else {
-        return Err(Reason::NotAPointer(base, value));
+        return Err(Reason::NotAPointer(base, *value));
     };
     let access = Access { state, base, value, pointer, offset, size, mode };
     let is_secret = facts.addresses == Addresses::Secret;
@@ -55,17 +55,17 @@ pub(super) fn check(
         Target::Stack { .. } => access.stack().map(drop),
         Target::Context => access.context(facts),
         Target::Packet | Target::PacketMeta if mode == Mode::Atomic => Err(Reason::ReadOnly(base)),
-        Target::Packet | Target::PacketMeta => packet(state, base, &pointer, offset, size.bytes() as u64),
+        Target::Packet | Target::PacketMeta => packet(state, base, pointer, offset, size.bytes() as u64),
         Target::MapValue { map } if mode.writes() && read_only(facts, map) => Err(Reason::ReadOnly(base)),
         Target::MapValue { map } if mode.reads() && write_only(facts, map) => Err(Reason::WriteOnly(base)),
         Target::MapKey { .. } if mode.writes() => Err(Reason::ReadOnly(base)),
         Target::MapValue { .. }
         | Target::MapKey { .. }
         | Target::Memory { .. }
-        | Target::Allocated { .. } => bounded(base, value, &pointer, offset, size.bytes() as u64, facts),
+        | Target::Allocated { .. } => bounded(base, *value, pointer, offset, size.bytes() as u64, facts),
         Target::MapValueOrNull { .. } | Target::AllocatedOrNull { .. } => Err(Reason::MaybeNull(base)),
         Target::PacketEnd | Target::Map { .. } | Target::Function { .. } => {
-            Err(Reason::NotAPointer(base, value))
+            Err(Reason::NotAPointer(base, *value))
         }
     }
 }
@@ -93,7 +93,7 @@ impl Access<'_> {
     fn stored_pointer(&self) -> Option<Reg> {
         match self.mode {
             Mode::Store(Operand::Reg(register)) => {
-                matches!(self.state.get(register), Value::Pointer(_)).then_some(register)
+                matches!(self.state.value(register), Value::Pointer(_)).then_some(register)
             }
             _ => None,
         }
@@ -105,12 +105,12 @@ impl Access<'_> {
 
     /// The bytes lie in the frame, and are aligned.
     fn stack(&self) -> Result<StackSpan, Reason> {
-        let Access { state, base, value, ref pointer, offset, size, mode } = *self;
+        let Access { state, base, value, pointer, offset, size, mode } = *self;
         let Some(span) = StackSpan::of(pointer, offset, size.bytes() as u64) else {
             let reach =
                 (pointer.reach(offset).0, pointer.reach(offset).1.saturating_add(size.bytes() as i64));
             return Err(Reason::OutOfBounds {
-                base: (base, value),
+                base: (base, *value),
                 reach,
                 bounds: (-(FRAME_BYTES as i64), 0),
             });
@@ -138,7 +138,7 @@ impl Access<'_> {
 
     /// The same where addresses are a secret: what is read was written, and no pointer is torn apart.
     fn secret_stack(&self) -> Result<(), Reason> {
-        let Access { state, base, ref pointer, offset, size, mode, .. } = *self;
+        let Access { state, base, pointer, offset, size, mode, .. } = *self;
         let span = self.stack()?;
         let lowest = pointer.reach(offset).0;
         if let Some(register) = self.stored_pointer() {

@@ -103,7 +103,7 @@ impl Call<'_, '_> {
 
     /// Memory that is to be given back, from its first byte.
     fn held_memory(&self, register: Reg, wrong: Reason) -> Result<(), Reason> {
-        match super::initialised(self.state, register)? {
+        match *super::initialised(self.state, register)? {
             Value::Pointer(pointer)
                 if matches!(pointer.target, Target::Allocated { .. })
                     && pointer.reach(0) == (0, 0)
@@ -119,7 +119,7 @@ impl Call<'_, '_> {
     }
 
     fn callback(&self, register: Reg, wrong: Reason) -> Result<(), Reason> {
-        match super::initialised(self.state, register)? {
+        match *super::initialised(self.state, register)? {
             Value::Pointer(pointer) if matches!(pointer.target, Target::Function { .. }) => Ok(()),
             _ => Err(wrong),
         }
@@ -127,7 +127,7 @@ impl Call<'_, '_> {
 
     /// What a callback gets to work on: the address of a place on the stack, or 0.
     fn stack_or_null(&self, register: Reg, wrong: Reason) -> Result<(), Reason> {
-        match super::initialised(self.state, register)? {
+        match *super::initialised(self.state, register)? {
             Value::Pointer(pointer) if matches!(pointer.target, Target::Stack { .. }) => Ok(()),
             Value::Number(number) if number.as_constant() == Some(0) => Ok(()),
             _ => Err(wrong),
@@ -136,7 +136,7 @@ impl Call<'_, '_> {
 
     /// The context as the program got it.
     fn context(&self, register: Reg, wrong: Reason) -> Result<(), Reason> {
-        match super::initialised(self.state, register)? {
+        match *super::initialised(self.state, register)? {
             Value::Pointer(pointer) if pointer.target == Target::Context && pointer.reach(0) == (0, 0) => {
                 Ok(())
             }
@@ -152,7 +152,7 @@ impl Call<'_, '_> {
         let largest = u32::try_from(size.umax).ok().filter(|_| size.umin >= least).ok_or(wrong)?;
         let memory = Reg::new(register.index() as u8 - 1).ok_or(wrong)?;
         let kind = self.helper.arguments.get(memory.index() - 1).copied().unwrap_or(Argument::Memory);
-        let found = super::initialised(self.state, memory)?;
+        let found = *super::initialised(self.state, memory)?;
         let wrong = Reason::argument(self.helper, memory, kind, found);
         let is_null = found == Value::Number(Scalar::constant(0));
         if is_null && largest == 0 && matches!(kind, Argument::MemoryOrNull | Argument::RoomOrNull) {
@@ -168,7 +168,7 @@ impl Call<'_, '_> {
 
     /// Whether `size` bytes at the address in `register` exist, and are initialised numbers or may be written.
     fn memory(&self, register: Reg, size: u32, purpose: Purpose, wrong: Reason) -> Result<(), Reason> {
-        let value = super::initialised(self.state, register)?;
+        let value = *super::initialised(self.state, register)?;
         let Value::Pointer(pointer) = value else {
             return Err(wrong);
         };

@@ -11,19 +11,33 @@ pub(super) fn alu(state: &mut State, width: Width, op: AluOp, dst: Reg, src: Ope
     if op == AluOp::Mov {
         return mov(state, width, dst, src);
     }
-    let (first, second) = (state.held(dst), operand(state, src));
-    let result = match (op, width, first.value, second.value) {
+    let constant;
+    let second = match src {
+        Operand::Reg(register) => state.held(register),
+        Operand::Imm(imm) => {
+            constant = Held::new(Value::Number(Scalar::constant(imm as u64)));
+            &constant
+        }
+    };
+    let first = state.held(dst);
+    let result = match (op, width, &first.value, &second.value) {
+        (_, _, Value::Number(one), Value::Number(two)) => {
+            numbers(width, op, (one, first.tie), (two, second.tie))
+        }
         (AluOp::Add, Width::W64, Value::Pointer(pointer), Value::Number(offset)) => {
-            moved(state, pointer, first.tie, &offset, second.tie)
+            let (pointer, tie, offset, offset_tie) = (*pointer, first.tie, *offset, second.tie);
+            moved(state, pointer, tie, &offset, offset_tie)
         }
         (AluOp::Add, Width::W64, Value::Number(offset), Value::Pointer(pointer)) => {
-            moved(state, pointer, second.tie, &offset, first.tie)
+            let (pointer, tie, offset, offset_tie) = (*pointer, second.tie, *offset, first.tie);
+            moved(state, pointer, tie, &offset, offset_tie)
         }
         (AluOp::Sub, Width::W64, Value::Pointer(pointer), Value::Number(offset)) => {
-            moved(state, pointer, first.tie, &offset.negated(Width::W64), Tie::None)
+            let (pointer, tie, offset) = (*pointer, first.tie, offset.negated(Width::W64));
+            moved(state, pointer, tie, &offset, Tie::None)
         }
-        (AluOp::Sub, Width::W64, Value::Pointer(one), Value::Pointer(two)) => Held::new(distance(&one, &two)),
-        (_, _, one, two) => numbers(width, op, (&number(one), first.tie), (&number(two), second.tie)),
+        (AluOp::Sub, Width::W64, Value::Pointer(one), Value::Pointer(two)) => Held::new(distance(one, two)),
+        (_, _, one, two) => numbers(width, op, (&number(*one), first.tie), (&number(*two), second.tie)),
     };
     state.set_held(dst, result);
 }
@@ -94,6 +108,9 @@ type Tied<'s> = (&'s Scalar, Tie);
 
 fn numbers(width: Width, op: AluOp, first: Tied<'_>, second: Tied<'_>) -> Held {
     let result = first.0.alu(op, width, second.0);
+    if first.1 == Tie::None && second.1 == Tie::None {
+        return Held::new(Value::Number(result));
+    }
     // Where a 32-bit operation loses no bit, it is the 64-bit one.
     let exact = width == Width::W64
         || (first.0.fits_u32() && first.0.alu(op, Width::W64, &widened(second.0)).fits_u32());

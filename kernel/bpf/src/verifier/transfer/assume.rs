@@ -29,9 +29,17 @@ pub fn assume(state: &mut State, comparison: &Comparison, outcome: bool) -> bool
     if src == Operand::Reg(dst) {
         return holds_of_equals(condition).is_none_or(|holds| holds == outcome);
     }
-    match (state.get(dst), operand(state, src).value) {
+    let constant;
+    let second = match src {
+        Operand::Reg(register) => state.value(register),
+        Operand::Imm(imm) => {
+            constant = Value::Number(Scalar::constant(imm as u64));
+            &constant
+        }
+    };
+    match (state.value(dst), second) {
         (Value::Number(first), Value::Number(second)) => {
-            let Some((first, second)) = refine(condition, outcome, width, &first, &second) else {
+            let Some((first, second)) = refine(condition, outcome, width, first, second) else {
                 return false;
             };
             narrow(state, dst, first)
@@ -42,6 +50,7 @@ pub fn assume(state: &mut State, comparison: &Comparison, outcome: bool) -> bool
         }
         (Value::Pointer(pointer), Value::Number(number)) => {
             let equal = equality(condition, outcome).filter(|_| width == Width::W64);
+            let (pointer, number) = (*pointer, *number);
             assume_number(state, pointer, dst, equal, &number)
         }
         (Value::Number(number), Value::Pointer(pointer)) => {
@@ -49,9 +58,11 @@ pub fn assume(state: &mut State, comparison: &Comparison, outcome: bool) -> bool
                 return true;
             };
             let equal = equality(condition, outcome).filter(|_| width == Width::W64);
+            let (pointer, number) = (*pointer, *number);
             assume_number(state, pointer, register, equal, &number)
         }
         (Value::Pointer(first), Value::Pointer(second)) if width == Width::W64 => {
+            let (first, second) = (*first, *second);
             assume_order(state, comparison, outcome, first, second)
         }
         _ => true,
@@ -94,12 +105,13 @@ const fn holds_of_equals(condition: Condition) -> Option<bool> {
 /// The number in `register` is in `range` too, and all that is tied to it is narrowed with it; false if that
 /// leaves nothing.
 fn narrow(state: &mut State, register: Reg, range: Scalar) -> bool {
-    let held = state.held(register);
-    if held.value == Value::Number(range) {
+    let Held { value, tie } = state.held(register);
+    if *value == Value::Number(range) {
         return true;
     }
-    state.set_held(register, Held { value: Value::Number(range), ..held });
-    narrow_tied(state, held.tie, &range)
+    let tie = *tie;
+    state.set_held(register, Held { value: Value::Number(range), tie });
+    narrow_tied(state, tie, &range)
 }
 
 /// Something tied like this is in `range`.
@@ -238,9 +250,9 @@ fn narrow_offset(state: &mut State, register: Reg, pointer: &Pointer, range: &Sc
     if variable == pointer.variable {
         return true;
     }
-    let held = state.held(register);
-    state.set_held(register, Held { value: Value::Pointer(Pointer { variable, ..*pointer }), ..held });
-    narrow_tied(state, held.tie, &variable)
+    let tie = state.held(register).tie;
+    state.set_held(register, Held { value: Value::Pointer(Pointer { variable, ..*pointer }), tie });
+    narrow_tied(state, tie, &variable)
 }
 
 /// The packet pointer in `register` compared with the packet's end: up to the pointer, the packet is there.
@@ -325,7 +337,7 @@ pub fn equality_at(state: &State, comparison: &Comparison) -> Option<(usize, u32
     if !matches!(comparison.condition, Condition::Eq | Condition::Ne) {
         return None;
     }
-    let (first, second) = (state.held(comparison.dst), operand(state, comparison.src));
+    let (first, second) = (*state.held(comparison.dst), operand(state, comparison.src));
     let offset = |held: &Held| match held.value {
         Value::Number(_) => Some(0),
         Value::Pointer(pointer) if is_one_object(pointer.target) => Some(pointer.fixed),

@@ -120,6 +120,20 @@ impl<W: Wide> Scalar<W> {
         smax32: W::Half::MOST,
     };
 
+    /// Every number without a high half.
+    #[inline]
+    fn any_low() -> Self {
+        let most = W::of_halves(W::Half::ZERO, W::Half::MAX);
+        Self {
+            bits: Tnum { value: W::ZERO, mask: most },
+            umin: W::ZERO,
+            umax: most,
+            smin: W::ZERO.signed(),
+            smax: most.signed(),
+            ..Self::UNKNOWN
+        }
+    }
+
     /// Exactly `number`.
     #[must_use]
     pub fn exactly(number: W) -> Self {

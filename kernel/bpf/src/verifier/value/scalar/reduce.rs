@@ -28,6 +28,9 @@ impl<W: Wide> Scalar<W> {
         if let Some(number) = self.plain() {
             return (Self::exactly(number), self.contains(number));
         }
+        if *self == Self::UNKNOWN || *self == Self::any_low() {
+            return (*self, W::Bit::TRUE);
+        }
         let all = Product { high: self.bits.high(), low: self.low().aligned() };
         let Halves { lower, upper } = self.wide().halves;
         let (lower, upper) = (all.aligned(lower), all.aligned(upper));
