@@ -21,6 +21,7 @@ use linux::{MapShape, Statistics};
 use results::{Ours, Row, Theirs};
 
 use crate::cli::BenchVerifierArgs;
+use crate::output;
 use crate::packages::OnMissing;
 use crate::profile::{self, BUILT_FOR};
 use crate::progress;
@@ -37,15 +38,17 @@ pub(crate) fn run(args: &BenchVerifierArgs, on_missing: OnMissing) -> anyhow::Re
         return profile::run_again_for(args.profile);
     }
     if cfg!(debug_assertions) {
-        eprintln!(
+        output::note(format_args!(
             "skep: this tool was built without --release: its verifier checks its own arithmetic and is slower"
-        );
+        ));
     }
     // `r0 = 0; exit`: if Linux does not take this, it takes nothing from us.
     let empty = [0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
     let linux = linux::verify(&empty, 1, 0);
     if let Err(error) = &linux {
-        eprintln!("skep: Linux's verifier cannot be asked ({error:#}): it takes root and bpf(2)");
+        output::note(format_args!(
+            "skep: Linux's verifier cannot be asked ({error:#}): it takes root and bpf(2)"
+        ));
     }
     let programs = if args.programs.is_empty() { subjects::built_in()? } else { args.programs.clone() };
     let rows = progress::step(&format!("verifying the programs of {} files", programs.len()), || {

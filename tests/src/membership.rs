@@ -220,7 +220,8 @@ impl Judge<'_, '_> {
                 flat::frame_top(frame.into())
             }
             Target::Context | Target::Memory { .. } => flat::ARGUMENT,
-            Target::Packet => flat::PACKET,
+            // There is no metadata: it ends where it begins, at the packet's start.
+            Target::Packet | Target::PacketMeta => flat::PACKET,
             Target::PacketEnd => flat::PACKET + self.machine.world.input.len() as u64,
             Target::Map { map } => flat::handle(map),
             Target::MapValue { map } => value_near(map, number),
@@ -233,7 +234,10 @@ impl Judge<'_, '_> {
                 }
                 value_near(map, number)
             }
-            Target::Allocated { .. } | Target::AllocatedOrNull { .. } | Target::Function { .. } => {
+            Target::Allocated { .. }
+            | Target::AllocatedOrNull { .. }
+            | Target::MapKey { .. }
+            | Target::Function { .. } => {
                 return Err("cannot be: no helper hands it out".into());
             }
         };

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::output;
 use crate::profile::BUILT_FOR;
 use crate::table;
 
@@ -90,7 +91,7 @@ impl Row {
 /// One line a program.
 pub(super) fn print_json(rows: &[Row]) -> anyhow::Result<()> {
     for row in rows {
-        println!("{}", serde_json::to_string(row)?);
+        output::line(format_args!("{}", serde_json::to_string(row)?));
     }
     Ok(())
 }
@@ -102,16 +103,16 @@ pub(super) fn print_table(rows: &[Row]) {
     for row in rows {
         table.add_row(row.cells());
     }
-    println!("{table}");
+    output::line(format_args!("{table}"));
     for Row { object, function, ours, theirs } in rows {
         if let Some(reason) = &ours.refusal {
-            println!("{object} {function}: refused by skep: {reason}");
+            output::line(format_args!("{object} {function}: refused by skep: {reason}"));
         }
         if let Some(Theirs::Refuses(reason)) = theirs {
-            println!("{object} {function}: refused by Linux: {reason}");
+            output::line(format_args!("{object} {function}: refused by Linux: {reason}"));
         }
     }
-    println!("{}", summary(rows));
+    output::line(format_args!("{}", summary(rows)));
 }
 
 fn summary(rows: &[Row]) -> String {
