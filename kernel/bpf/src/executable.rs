@@ -5,7 +5,7 @@ use core::fmt::{self, Debug};
 
 use crate::context::ProgramKind;
 use crate::error::{BpfError, Fault};
-use crate::helpers::Services;
+use crate::helpers::{MAX_TAIL_CALLS, Services};
 use crate::interpreter::{FRAME_BYTES, MAX_FRAMES, Memory, Region, TooManyRegions};
 use crate::maps::{MAX_KEY, Map, MapDef};
 use crate::memory::{Buffer, Reclaim};
@@ -13,6 +13,7 @@ use crate::object::MapAccess;
 use crate::packet::{HEADROOM, TAILROOM, Window};
 use crate::profile::PhysicalProfile;
 use crate::program::Verified;
+use crate::targets::{Find, Origin, Targets};
 
 /// Executes programs.
 pub trait Engine: Copy + Debug + 'static {
@@ -36,6 +37,9 @@ pub struct Job<'a, M: Reclaim> {
     pub(crate) stack_top: u64,
     pub(crate) memory: Memory<'a>,
     pub(crate) maps: &'a [&'a Map<M>],
+    /// Where it comes from, and the programs it may go on in.
+    pub(crate) origin: Origin,
+    pub(crate) targets: Option<&'a (dyn Find + 'a)>,
     /// Where the packet is.
     pub(crate) window: &'a Window<'a>,
     /// Where keys are shown to functions that are called for entries of a map.
@@ -111,6 +115,7 @@ impl core::error::Error for MapMismatch {}
 pub struct Executable<'a, P: PhysicalProfile> {
     verified: Verified<'a, P>,
     maps: &'a [&'a Map<P::MemoryStrategy>],
+    targets: Option<&'a Targets<'a>>,
 }
 
 impl<'a, P: PhysicalProfile> Executable<'a, P> {
@@ -124,7 +129,34 @@ impl<'a, P: PhysicalProfile> Executable<'a, P> {
     ) -> Result<Self, MapMismatch> {
         let defs = verified.program.maps;
         let same = defs.len() == maps.len() && maps.iter().zip(defs).all(|(map, def)| map.is_made_from(def));
-        if same && holds_likes(maps, defs) { Ok(Self { verified, maps }) } else { Err(MapMismatch) }
+        if same && holds_likes(maps, defs) {
+            Ok(Self { verified, maps, targets: None })
+        } else {
+            Err(MapMismatch)
+        }
+    }
+
+    /// Lets its tail calls go on in `targets`. Without this they find nothing.
+    #[must_use]
+    pub const fn with_targets(mut self, targets: &'a Targets<'a>) -> Self {
+        self.targets = Some(targets);
+        self
+    }
+
+    /// Bound on executed instructions of a run, those of programs it may go on in included.
+    #[must_use]
+    pub fn wcet_insns(&self) -> u64 {
+        let (own, program) = (self.verified.wcet_insns(), &self.verified.program);
+        let targets = self.targets.filter(|_| self.verified.tail_calls());
+        let longest =
+            targets.map_or(0, |all| all.longest(Origin::new(program.text, program.maps, program.kind)));
+        own.saturating_add(longest.saturating_mul(MAX_TAIL_CALLS.into()))
+    }
+
+    /// Frames that a run may need.
+    #[must_use]
+    pub const fn frames(&self) -> usize {
+        if self.verified.tail_calls() { MAX_FRAMES } else { self.verified.frames() }
     }
 
     /// What was proven.
@@ -182,6 +214,8 @@ impl<'a, P: PhysicalProfile> Executable<'a, P> {
             stack_top,
             memory,
             maps: self.maps,
+            origin: Origin::new(program.text, program.maps, program.kind),
+            targets: self.targets.map(|targets| targets as &dyn Find),
             window: &window,
             scratch: space.scratch.cells(),
             tail_calls: Cell::new(0),

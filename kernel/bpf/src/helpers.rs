@@ -24,6 +24,7 @@ use crate::insn::Reg;
 use crate::interpreter::InvalidAccess;
 use crate::maps::Map;
 use crate::memory::Reclaim;
+use crate::targets::TailCall;
 
 pub use format::{Conversions, conversions};
 pub use names::name;
@@ -31,6 +32,8 @@ pub use signature::{Argument, Callers, Helper, Holding, Return};
 
 /// Its string is checked against its arguments by the verifier.
 pub(crate) const TRACE_PRINTK: u32 = 6;
+/// Most tail calls of a run (Linux's `MAX_TAIL_CALL_CNT`).
+pub(crate) const MAX_TAIL_CALLS: u32 = 33;
 /// It ends the program it is called from.
 pub(crate) const TAIL_CALL: u32 = 12;
 /// Of a filter it reads what of others it writes.
@@ -80,8 +83,9 @@ pub trait Caller {
 pub enum Outcome {
     /// The program goes on with this in r0.
     Value(u64),
-    /// The program that begins at this slot of the text goes on in the caller's frame, with the context in r1.
-    TailCall(usize),
+    /// That program goes on in the caller's frame, with the context in r1. Where its frames do not fit, the caller
+    /// goes on instead.
+    TailCall(TailCall),
 }
 
 impl Outcome {

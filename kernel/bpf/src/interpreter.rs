@@ -12,11 +12,15 @@ use crate::executable::{Completion, Engine, Job};
 use crate::helpers::{self, CallError, Caller, Outcome, Services};
 use crate::insn::{AtomicOp, Extend, Fetch, Immediate, Insn, Operand, Reg, Width, decode};
 use crate::memory::Reclaim;
+use crate::targets::TailCall;
 
 /// Bytes of one stack frame.
 pub const FRAME_BYTES: usize = 512;
 /// Most frames of nested calls.
 pub const MAX_FRAMES: usize = 8;
+
+/// `-ENOENT`.
+const NO_ENTRY: u64 = (-2_i64).cast_unsigned();
 
 /// Executes instructions one by one.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +55,8 @@ struct Machine<'j, 'a, M: Reclaim> {
     registers: [u64; Reg::COUNT],
     pc: usize,
     executed: u64,
+    /// Instructions that tail calls brought with them.
+    lent: u64,
     frames: [Frame; MAX_FRAMES - 1],
     depth: usize,
 }
@@ -60,13 +66,13 @@ impl<'j, 'a, M: Reclaim> Machine<'j, 'a, M> {
         let mut registers = [0; Reg::COUNT];
         registers[1..3].copy_from_slice(&job.arguments);
         registers[Reg::FRAME.index()] = job.stack_top;
-        Self { job, registers, pc: job.entry, executed: 0, frames: Default::default(), depth: 0 }
+        Self { job, registers, pc: job.entry, executed: 0, lent: 0, frames: Default::default(), depth: 0 }
     }
 
     /// Counts an instruction that is about to be executed.
     #[inline]
     fn count(&mut self) -> Result<(), Fault> {
-        if self.executed >= self.job.limit {
+        if self.executed >= self.job.limit.saturating_add(self.lent) {
             return Err(self.fault(BpfError::Timeout));
         }
         self.executed += 1;
@@ -202,7 +208,13 @@ impl<'j, 'a, M: Reclaim> Machine<'j, 'a, M> {
                 self.set(Reg::R0, r0);
                 Ok(next)
             }
-            Outcome::TailCall(entry) => {
+            Outcome::TailCall(TailCall { frames, .. }) if self.depth + frames > MAX_FRAMES => {
+                // As without the program.
+                self.set(Reg::R0, NO_ENTRY);
+                Ok(next)
+            }
+            Outcome::TailCall(TailCall { entry, wcet_insns, .. }) => {
+                self.lent = self.lent.saturating_add(wcet_insns);
                 self.registers[..Reg::FRAME.index()].fill(0);
                 self.registers[1] = r1;
                 Ok(entry)
@@ -270,6 +282,7 @@ mod tests {
     use crate::maps::Map;
     use crate::packet::Window;
     use crate::profile::{ActiveProfile, PhysicalProfile};
+    use crate::targets::Origin;
 
     type Strategy = <ActiveProfile as PhysicalProfile>::MemoryStrategy;
 
@@ -286,6 +299,8 @@ mod tests {
             stack_top: 4096,
             memory,
             maps,
+            origin: Origin::new(&[], &[], kind),
+            targets: None,
             window: &window,
             scratch: &[],
             tail_calls: Cell::new(0),

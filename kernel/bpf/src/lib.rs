@@ -47,6 +47,7 @@ pub mod packet;
 pub mod profile;
 mod program;
 pub mod scheduler;
+pub mod targets;
 #[cfg(feature = "trusted")]
 pub mod trusted;
 pub mod verifier;

@@ -7,6 +7,7 @@ pub(crate) use map_tables::{MAX_MAPS, MapTables, ObjectMaps, TooManyMaps};
 use kernel_bpf::context::{ProgramKind, missing_facility};
 use kernel_bpf::object::{Object, ProgramSpec};
 use kernel_bpf::profile::PhysicalProfile;
+use kernel_bpf::targets::Targets;
 use kernel_bpf::{BpfProgram, Engine, Executable, Verified, verify};
 use kernel_report::{Record, Verdict};
 
@@ -28,6 +29,8 @@ pub(crate) struct Loaded<'t, P: PhysicalProfile> {
 /// The verifier's memory and the programs accepted so far.
 pub(crate) struct Loader<'t, P: PhysicalProfile> {
     pub(crate) tables: MapTables<'t, P>,
+    /// What tail calls may go on in: every accepted program.
+    pub(crate) targets: &'t Targets<'t>,
     pub(crate) workspace: &'static mut [u64],
     pub(crate) programs: [Option<Loaded<'t, P>>; MAX_PROGRAMS],
     pub(crate) count: usize,
@@ -146,6 +149,9 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
         };
         match Executable::new(verified, maps.maps) {
             Ok(executable) => {
+                // As many as programs.
+                let _ = self.targets.add(executable.verified());
+                let executable = executable.with_targets(self.targets);
                 *place = Some(Loaded { name, executable, maps, entry });
                 self.count += 1;
             }

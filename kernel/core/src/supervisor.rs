@@ -3,6 +3,7 @@
 use kernel_bpf::RunSpace;
 use kernel_bpf::maps::{Map, MapDef};
 use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
+use kernel_bpf::targets::Targets;
 use kernel_report::Record;
 
 use crate::initrd;
@@ -37,10 +38,12 @@ pub fn boot<P: Platform>(platform: &P, initrd: &'static mut [u8], workspace: &'s
     let vacant = Map::<Memory>::vacant();
     let mut references = [&vacant; MAX_MAPS];
     let pinned = [None; MAX_MAPS];
+    let targets = Targets::new();
     let tables = MapTables { defs: &mut defs, maps: &mut maps, references: &mut references, pinned };
     let programs = [const { None }; MAX_PROGRAMS];
     let met = [false; manifest::MAX_PROGRAMS];
-    let mut loader = Loader::<ActiveProfile> { tables, workspace, programs, count: 0, manifest, met };
+    let mut loader =
+        Loader::<ActiveProfile> { tables, targets: &targets, workspace, programs, count: 0, manifest, met };
     let is_object = |file: &&mut Option<File>| file.as_ref().is_some_and(|file| file.name.ends_with(".o"));
     let mut objects = files.iter_mut().filter(is_object).filter_map(Option::take).peekable();
     if objects.peek().is_none() && !narrator.has_failed() {
@@ -119,8 +122,7 @@ fn read_manifest<P: Platform>(
 
 fn run<P: Platform>(loader: &Loader<'_, ActiveProfile>, files: &Files, narrator: &mut Narrator<'_, P>) {
     let programs = &loader.programs[..loader.count];
-    let Some(frames) = programs.iter().flatten().map(|program| program.executable.verified().frames()).max()
-    else {
+    let Some(frames) = programs.iter().flatten().map(|program| program.executable.frames()).max() else {
         return;
     };
     let space = match RunSpace::new(frames) {

@@ -1,13 +1,11 @@
 //! Helpers on maps, and those that run a function for each entry or number.
 
-use super::{Call, CallError, Called, Outcome, errno, handle};
+use super::{Call, CallError, Called, MAX_TAIL_CALLS, Outcome, errno, handle};
 use crate::maps::{MAX_KEY, Map, MapKind};
 use crate::memory::Reclaim;
 
 /// Most repetitions of `bpf_loop` (Linux's `BPF_MAX_LOOPS`).
 const MAX_REPETITIONS: u64 = 8 * 1024 * 1024;
-/// Most tail calls of a run (Linux's `MAX_TAIL_CALL_CNT`).
-const MAX_TAIL_CALLS: u32 = 33;
 /// Keys up to this many bytes are copied by the shorter way.
 const SHORT_KEY: usize = 64;
 
@@ -101,11 +99,16 @@ impl<'a, M: Reclaim> Call<'_, 'a, M> {
         let map = self.map(1)?;
         let index = self.arguments[2] as u32;
         let count = self.job.tail_calls.get();
-        match map.reference(&index.to_le_bytes()) {
-            _ if index >= map.max_entries() => Ok(Outcome::error(errno::INVALID)),
-            Some(entry) if count < MAX_TAIL_CALLS && map.kind() == MapKind::ProgArray => {
-                self.job.tail_calls.set(count + 1);
-                Ok(Outcome::TailCall(entry as usize))
+        if index >= map.max_entries() {
+            return Ok(Outcome::error(errno::INVALID));
+        }
+        let entry = map.reference(&index.to_le_bytes()).filter(|_| map.kind() == MapKind::ProgArray);
+        let job = self.job;
+        let find = |entry: u32| job.targets?.find(job.origin, entry as usize);
+        match entry.and_then(find) {
+            Some(target) if count < MAX_TAIL_CALLS => {
+                job.tail_calls.set(count + 1);
+                Ok(Outcome::TailCall(target))
             }
             _ => Ok(Outcome::error(errno::NO_ENTRY)),
         }

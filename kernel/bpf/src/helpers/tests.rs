@@ -14,6 +14,7 @@ use crate::maps::{MapDef, MapKind};
 use crate::memory::Counted;
 use crate::object::MapAccess;
 use crate::packet::{HEADROOM, TAILROOM, Window};
+use crate::targets::{Find, Origin};
 
 /// A clock that stands at 8 ms, and the lines that were printed.
 #[derive(Default)]
@@ -49,6 +50,15 @@ impl Caller for Calls {
         assert_eq!(function, 77);
         self.seen.push(arguments);
         Ok(u64::from(self.seen.len() == self.stop_after))
+    }
+}
+
+/// Every program of a map may be gone on in, but that at 20.
+struct Anywhere;
+
+impl Find for Anywhere {
+    fn find(&self, _: Origin, entry: usize) -> Option<TailCall> {
+        (entry != 20).then_some(TailCall { entry, wcet_insns: 100, frames: 1 })
     }
 }
 
@@ -106,6 +116,8 @@ impl Bench {
             stack_top: 0,
             memory,
             maps: &maps,
+            origin: Origin::new(&[], &[], self.kind),
+            targets: Some(&Anywhere),
             window: &window,
             scratch,
             tail_calls: Cell::new(0),
@@ -250,10 +262,12 @@ fn functions_are_called_for_numbers_and_for_entries() {
 
 #[test]
 fn a_tail_call_goes_where_the_map_says_and_33_times() {
-    let initial: Vec<u8> = [0u64, 12].iter().flat_map(|slot| slot.to_le_bytes()).collect();
+    let initial: Vec<u8> = [0u64, 12, 21].iter().flat_map(|slot| slot.to_le_bytes()).collect();
     let (kind, initial) = (MapKind::ProgArray, Some(&initial[..]));
     let def = MapDef { kind, value_size: 0, max_entries: 3, initial, ..MapDef::VACANT };
     let mut bench = Bench::new(ProgramKind::Xdp, &[]).with(Map::new(&def).unwrap());
-    assert_eq!(bench.call(12, &[0, 1, 1]), Ok(Outcome::TailCall(11)));
+    let target = TailCall { entry: 11, wcet_insns: 100, frames: 1 };
+    assert_eq!(bench.call(12, &[0, 1, 1]), Ok(Outcome::TailCall(target)));
+    assert_eq!(bench.number(12, &[0, 1, 2]), -2, "a program that was not proven");
     assert_eq!((bench.number(12, &[0, 1, 0]), bench.number(12, &[0, 1, 3])), (-2, -22));
 }

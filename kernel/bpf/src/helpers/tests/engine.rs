@@ -29,6 +29,8 @@ fn run(text: &[u8], map: &LiveMap, limit: u64) -> Result<crate::Completion, Faul
         stack_top,
         memory,
         maps: &maps,
+        origin: Origin::new(text, &[], ProgramKind::Syscall),
+        targets: Some(&Anywhere),
         window: &window,
         scratch: &[],
         tail_calls: Cell::new(0),
@@ -86,6 +88,6 @@ fn a_program_that_calls_itself_goes_on_after_33_times() {
     let initial = 1u64.to_le_bytes();
     let (kind, initial) = (MapKind::ProgArray, Some(&initial[..]));
     let programs = Map::new(&MapDef { kind, value_size: 0, initial, ..MapDef::VACANT }).unwrap();
-    let done = run(&text, &programs, 10_000).unwrap();
+    let done = run(&text, &programs, 5).unwrap();
     assert_eq!((done.r0, done.insns), (5, 34 * 5 + 2));
 }
