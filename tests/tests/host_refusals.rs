@@ -105,6 +105,10 @@ fn a_program_whose_map_does_not_fit_is_refused_and_the_others_of_its_object_run(
     let reason = boot.report.rejection("greedy").unwrap();
     assert!(reason.contains("map `sums`: no memory for its 4294967296 bytes"), "{reason}");
     assert_eq!((results(&boot, "modest"), results(&boot, "frugal")), (vec![1], vec![3]));
+    let [("a.o", 0, shortage)] = boot.report.refusals()[..] else {
+        panic!("one refusal expected: {:?}", boot.report.refusals());
+    };
+    assert!(shortage.contains("the largest map is `sums` of 4294967296 bytes"), "{shortage}");
     assert!(!summary(&boot).ok);
 }
 
@@ -147,4 +151,21 @@ fn a_program_whose_name_fits_no_record_is_refused_by_one_that_does() {
     for name in long_names() {
         assert_told(&boot_files(&[("a.o", &returning(&name, 1))]));
     }
+}
+
+/// Three maps that fit one by one, but not together: the pool's 64 KiB are named, with what is missing.
+#[test]
+#[cfg(feature = "embedded-profile")]
+fn maps_that_do_not_fit_the_pool_together_are_refused_by_how_much() {
+    let (code, uses) = counting();
+    let object = |entries: u32| {
+        Draft::default().array("sums", 8, entries).program_with_maps("syscall", "sums", &code, &uses).build()
+    };
+    let boot = boot_files(&[("a.o", &object(4096)), ("b.o", &object(3000)), ("c.o", &object(2500))]);
+    let [("c.o", 0, shortage)] = boot.report.refusals()[..] else {
+        panic!("one refusal expected: {:?}", boot.report.refusals());
+    };
+    let expected =
+        "need 76768 bytes, 11232 more than the pool's 65536; the largest map is `sums` of 32768 bytes";
+    assert!(shortage.contains(expected), "{shortage}");
 }

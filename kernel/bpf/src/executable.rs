@@ -83,6 +83,13 @@ pub struct RunSpace<P: PhysicalProfile> {
 }
 
 impl<P: PhysicalProfile> RunSpace<P> {
+    /// Bytes that [`Self::new`] takes.
+    #[must_use]
+    pub fn bytes(frames: usize) -> usize {
+        let stack = frames.clamp(1, MAX_FRAMES) * FRAME_BYTES;
+        stack + CONTEXT_BYTES + HEADROOM + MAX_PACKET + TAILROOM + MAX_KEY
+    }
+
     /// Room for programs of at most `frames` frames.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 mod map_tables;
 
-pub(crate) use map_tables::{MAX_MAPS, MapTables, ObjectMaps, TooManyMaps};
+pub(crate) use map_tables::{Demand, MAX_MAPS, MapTables, ObjectMaps, TooManyMaps};
 
 use kernel_bpf::context::{ProgramKind, missing_facility};
 use kernel_bpf::object::{Object, ProgramSpec};
@@ -52,7 +52,8 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
             Ok(object) => object,
             Err(error) => return narrator.refuse(file, error.offset, format_args!("{}", error.cause)),
         };
-        let maps = match self.tables.make(&object) {
+        let tell = |shortage| narrator.refuse(file, 0, format_args!("{shortage}"));
+        let maps = match self.tables.make(&object, tell) {
             Ok(maps) => maps,
             Err(TooManyMaps(count)) => {
                 let reason = format_args!("no room for {count} more maps: an initrd may have {MAX_MAPS}");

@@ -7,7 +7,7 @@ use kernel_bpf::targets::Targets;
 use kernel_report::Record;
 
 use crate::initrd;
-use crate::loading::{Loader, MAX_MAPS, MAX_PROGRAMS, MapTables};
+use crate::loading::{Demand, Loader, MAX_MAPS, MAX_PROGRAMS, MapTables};
 use crate::manifest::{self, Manifest};
 use crate::narration::{Narrator, Pace};
 use crate::platform::{Outcome, Platform};
@@ -39,7 +39,8 @@ pub fn boot<P: Platform>(platform: &P, initrd: &'static mut [u8], workspace: &'s
     let mut references = [&vacant; MAX_MAPS];
     let pinned = [None; MAX_MAPS];
     let targets = Targets::new();
-    let tables = MapTables { defs: &mut defs, maps: &mut maps, references: &mut references, pinned };
+    let demand = Demand::NONE;
+    let tables = MapTables { defs: &mut defs, maps: &mut maps, references: &mut references, pinned, demand };
     let programs = [const { None }; MAX_PROGRAMS];
     let met = [false; manifest::MAX_PROGRAMS];
     let mut loader =
@@ -127,8 +128,10 @@ fn run<P: Platform>(loader: &Loader<'_, ActiveProfile>, files: &Files, narrator:
     };
     let space = match RunSpace::new(frames) {
         Ok(space) => space,
-        Err(error) => {
-            narrator.refuse("initrd", 0, format_args!("no memory left for stacks and contexts: {error}"));
+        Err(_) => {
+            let demand = loader.tables.demand.and(RunSpace::<ActiveProfile>::bytes(frames) as u64);
+            let shortage = demand.shortage::<Memory>();
+            narrator.refuse("initrd", 0, format_args!("nothing runs: {shortage}"));
             return;
         }
     };
