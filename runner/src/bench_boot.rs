@@ -15,7 +15,7 @@ use crate::cli::{Accel, Machine};
 use crate::console::{self, End};
 use crate::outcome::{self, Outcome, Report};
 use crate::packages::{self, Need, OnMissing};
-use crate::qemu::{Hardware, Start, Vm};
+use crate::qemu::{Door, Ending, Hardware, Start, Vm};
 use crate::{build, floor, interrupt, output, pack, progress, qemu, table, workspace};
 
 const ROUNDS: usize = 11;
@@ -63,7 +63,8 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<PathBuf> {
 fn vm(machine: Machine, image: &Path, initrd: Option<&Path>) -> anyhow::Result<Vm> {
     let hardware = Hardware::new(Board::Pc, Some(machine), None, Accel::Tcg)?;
     let initrd = initrd.map(PathBuf::from);
-    Ok(Vm { hardware, image: image.into(), initrd, append: None, start: Start::AtOnce })
+    let door = Door::Kernel { kernel: image.into(), initrd };
+    Ok(Vm { hardware, door, append: None, start: Start::AtOnce })
 }
 
 fn time_floor(vm: Vm) -> anyhow::Result<Duration> {
@@ -86,7 +87,7 @@ fn time_image(vm: Vm) -> anyhow::Result<(Duration, Duration)> {
         report.add(line);
     })?;
     let total = begin.elapsed();
-    let outcome = outcome::judge(Board::Pc, end, &report);
+    let outcome = outcome::judge(Board::Pc, Ending::Status, end, &report);
     ensure!(outcome == Outcome::Ok, "a boot that goes wrong is not measured: {outcome:?}");
     Ok((first_line.context("the image printed nothing")?, total))
 }

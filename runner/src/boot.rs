@@ -1,21 +1,21 @@
 //! `skep boot`, and the demo, which is a boot of the examples on the pc.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
 use crate::board::Board;
-use crate::cli::{Accel, BootArgs, Via};
-use crate::compile::Kind;
+use crate::cli::{Accel, BootArgs, Disk, Firmware, Machine, PayloadArgs, TrustArgs, Via};
+use crate::image::{self, Content};
 use crate::outcome::{self, Outcome, Report};
 use crate::packages::{self, Need, OnMissing};
-use crate::qemu::{Hardware, Start, Vm};
-use crate::{build, console, interrupt, output, pack, process, qemu, summary, workspace};
+use crate::qemu::{Door, Hardware, Start, Vm};
+use crate::{build, console, interrupt, output, payload, process, qemu, summary, trust};
 
 /// How long an image may take when nothing is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -24,10 +24,10 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) fn demo(on_missing: OnMissing) -> anyhow::Result<ExitCode> {
     let args = BootArgs {
         board: Board::Pc,
-        programs: Vec::new(),
-        manifest: None,
-        initrd: None,
+        payload: PayloadArgs::default(),
+        trust: TrustArgs::default(),
         via: Via::Pvh,
+        disk: None,
         machine: None,
         report: None,
         memory: None,
@@ -47,10 +47,12 @@ pub(crate) fn run(args: &BootArgs, on_missing: OnMissing) -> anyhow::Result<Exit
     let hardware = Hardware::new(args.board, args.machine, args.memory, args.accel)?;
     packages::require(&needs(args), on_missing)?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let initrd = initrd(args, &folder, on_missing)?;
+    let initrd = payload::initrd(&args.payload, on_missing)?;
     let image = build::image(args.board, on_missing)?;
+    let content = Content { kernel: trust::kernel(&image, &args.trust)?, initrd };
+    let door = door(args, &content, &folder, on_missing)?;
     let start = if args.gdb { Start::WhenGdbSaysSo } else { Start::AtOnce };
-    let vm = Vm { hardware, image: image.boot, initrd: Some(initrd), append: args.append.clone(), start };
+    let vm = Vm { hardware, door, append: args.append.clone(), start };
     if args.gdb {
         tell_gdb_command(args.board, &image.symbols);
     }
@@ -60,39 +62,45 @@ pub(crate) fn run(args: &BootArgs, on_missing: OnMissing) -> anyhow::Result<Exit
 /// All that a boot depends on, so that the user hears of everything missing at once.
 fn needs(args: &BootArgs) -> Vec<Need> {
     let mut needs = vec![Need::Qemu(args.board), Need::Compiler(args.board)];
-    let only_objects =
-        !args.programs.is_empty() && args.programs.iter().all(|path| Kind::of(path) == Kind::Object);
-    if args.initrd.is_none() && !only_objects {
-        needs.extend([Need::Clang, Need::BpfHeaders]);
+    needs.extend(payload::needs(&args.payload));
+    match args.via {
+        Via::Pvh => {}
+        Via::Bios => needs.push(Need::Loader(Firmware::Bios)),
+        Via::Uefi => needs.extend([Need::Loader(Firmware::Uefi), Need::Ovmf]),
     }
     needs
 }
 
 fn check_door(args: &BootArgs) -> anyhow::Result<()> {
-    match (args.board, args.via) {
-        (_, Via::Pvh) => Ok(()),
-        (Board::Rpi3, _) => bail!("--via is for the pc; the Pi's firmware loads kernel8.img"),
-        (Board::Pc, _) => bail!(
-            "--via bios and --via uefi need disk images, which this version does not make yet; leave --via out"
-        ),
+    if args.via == Via::Pvh {
+        ensure!(args.disk.is_none(), "--disk needs --via bios or uefi: without them there is no disk");
+        return Ok(());
     }
+    ensure!(args.board == Board::Pc, "--via is for the pc; the Pi's firmware loads kernel8.img");
+    ensure!(args.machine != Some(Machine::Microvm), "--machine microvm has no firmware; leave --via out");
+    ensure!(
+        args.append.is_none(),
+        "--append is for --via pvh: a disk's boot loader passes no command line (`--trust` puts keys into the image)"
+    );
+    ensure!(
+        args.disk != Some(Disk::Ahci) || args.machine != Some(Machine::Pc),
+        "--disk ahci needs --machine q35: the older one has no SATA"
+    );
+    Ok(())
 }
 
 /// QEMU hands a raw image a command line by a device tree only, and this tool gives it none.
 fn check_command_line(args: &BootArgs) -> anyhow::Result<()> {
-    if args.board == Board::Rpi3 && args.append.is_some() {
-        bail!("--append is for the pc; a Pi's command line is in the device tree its firmware hands over");
-    }
+    ensure!(
+        args.board != Board::Rpi3 || args.append.is_none(),
+        "--append is for the pc; a Pi's command line is in the device tree its firmware hands over"
+    );
     Ok(())
 }
 
 /// Before anything is built: what is to be booted can be read, and the records can be written.
 fn check_files(args: &BootArgs) -> anyhow::Result<()> {
-    if let Some(initrd) = &args.initrd {
-        let metadata = fs::File::open(initrd).and_then(|file| file.metadata());
-        let metadata = metadata.with_context(|| format!("cannot read the initrd {}", initrd.display()))?;
-        anyhow::ensure!(metadata.is_file(), "the initrd {} is no file", initrd.display());
-    }
+    payload::check(&args.payload)?;
     if let Some(report) = &args.report {
         let opened = fs::OpenOptions::new().append(true).create(true).open(report);
         opened.with_context(|| format!("cannot write {}", report.display()))?;
@@ -100,27 +108,25 @@ fn check_files(args: &BootArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The initrd to boot with: as given, or packed from the programs, the manifest's folder, or the examples.
-fn initrd(args: &BootArgs, folder: &TempDir, on_missing: OnMissing) -> anyhow::Result<PathBuf> {
-    if let Some(initrd) = &args.initrd {
-        return Ok(initrd.clone());
-    }
-    let inputs = match (&args.programs[..], &args.manifest) {
-        ([], None) => vec![workspace::examples()],
-        ([], Some(manifest)) => vec![folder_of(manifest)],
-        (programs, _) => programs.to_vec(),
+/// What the machine is started from, written to `folder`.
+fn door(args: &BootArgs, content: &Content, folder: &TempDir, on_missing: OnMissing) -> anyhow::Result<Door> {
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok::<_, anyhow::Error>(path)
     };
-    let archive = pack::archive(&inputs, args.manifest.as_deref(), on_missing)?;
-    let path = folder.path().join("initrd.cpio");
-    fs::write(&path, archive).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path)
-}
-
-fn folder_of(file: &Path) -> PathBuf {
-    match file.parent() {
-        Some(folder) if folder != Path::new("") => folder.into(),
-        _ => ".".into(),
-    }
+    let firmware = match args.via {
+        Via::Pvh => {
+            let kernel = put(args.board.image_name(), &content.kernel)?;
+            return Ok(Door::Kernel { kernel, initrd: Some(put("initrd", &content.initrd)?) });
+        }
+        Via::Bios => Firmware::Bios,
+        Via::Uefi => Firmware::Uefi,
+    };
+    let disk = put("disk", &[])?;
+    let mut file = File::options().read(true).write(true).open(&disk)?;
+    image::write_disk(&mut file, content, firmware, image::DISK_UNIT_BYTES, on_missing)?;
+    Ok(Door::Disk { disk, firmware, attached: args.disk.unwrap_or(Disk::Virtio) })
 }
 
 fn boot(args: &BootArgs, vm: &Vm) -> anyhow::Result<ExitCode> {
@@ -135,7 +141,7 @@ fn boot(args: &BootArgs, vm: &Vm) -> anyhow::Result<ExitCode> {
         }
     })?;
     output::line(format_args!("\n{}", summary::text(&report)));
-    let outcome = outcome::judge(args.board, end, &report);
+    let outcome = outcome::judge(args.board, vm.ending(), end, &report);
     tell(&outcome, &report);
     if let Some(path) = &args.report {
         fs::write(path, json_lines(&report)?).with_context(|| format!("cannot write {}", path.display()))?;

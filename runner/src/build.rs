@@ -47,6 +47,9 @@ pub(crate) fn make(board: Board) -> anyhow::Result<String> {
         Board::Rpi3 => elf::raw(&linked),
     };
     let shipped = shipped.with_context(|| format!("{} cannot be booted", symbols.display()))?;
-    fs::write(&boot, &shipped).with_context(|| format!("cannot write {}", boot.display()))?;
+    // Left alone if it is the same: another `skep` may be booting it.
+    if fs::read(&boot).ok().as_ref() != Some(&shipped) {
+        fs::write(&boot, &shipped).with_context(|| format!("cannot write {}", boot.display()))?;
+    }
     Ok(format!("{} KiB ({} bytes)", shipped.len().div_ceil(1024), shipped.len()))
 }

@@ -32,6 +32,12 @@ pub(crate) enum Command {
     Pack(PackArgs),
     /// Build an image, boot it in QEMU with programs and judge its report
     Boot(BootArgs),
+    /// Make what is deployed or flashed: a disk, a kernel for a microVM, a container disk, an SD card
+    Image(ImageArgs),
+    /// Write an SD card image to a card, and read it back
+    Flash(FlashArgs),
+    /// Make and show the keys that sign initrds
+    Key(KeyArgs),
     /// Run the kernel's own verifier on this machine
     Verify(VerifyArgs),
     /// Run one program given as hex on stdin and print r0 as hex (the plugin interface of bpf_conformance)
@@ -57,9 +63,140 @@ pub(crate) struct PackArgs {
     /// The manifest; without it, the skep.toml of a DIR, or none: then every program runs once
     #[arg(short, long, value_name = "skep.toml")]
     pub(crate) manifest: Option<PathBuf>,
+    /// Sign it with this key, a file that `skep key new` makes
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sign: Option<PathBuf>,
     /// Objects (.o), C sources (.bpf.c), or folders of them
     #[arg(required = true, value_name = "FILE|DIR")]
     pub(crate) inputs: Vec<PathBuf>,
+}
+
+/// What an image is given to run.
+#[derive(Args, Default)]
+pub(crate) struct PayloadArgs {
+    /// Objects (.o), C sources (.bpf.c), or folders of them; without any, the manifest's folder or the examples
+    #[arg(value_name = "PROGRAM")]
+    pub(crate) programs: Vec<PathBuf>,
+    /// The manifest
+    #[arg(short, long, value_name = "skep.toml")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Use this initrd as it is
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["programs", "manifest"])]
+    pub(crate) initrd: Option<PathBuf>,
+    /// Sign the initrd with this key, a file that `skep key new` makes
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sign: Option<PathBuf>,
+}
+
+/// What an image believes.
+#[derive(Args, Default)]
+pub(crate) struct TrustArgs {
+    /// Take only initrds that this key has signed: a file of `skep key new`, or 64 hexadecimal digits. Up to four times
+    #[arg(long, value_name = "KEY")]
+    pub(crate) trust: Vec<String>,
+    /// Take no initrd whose manifest has a lower sequence number
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) oldest: Option<u64>,
+}
+
+#[derive(Args)]
+pub(crate) struct ImageArgs {
+    /// The board: pc for virtual machines on x86_64, rpi3 for a Raspberry Pi 3
+    #[arg(value_enum)]
+    pub(crate) board: Board,
+    /// What to make
+    #[arg(long, value_enum)]
+    pub(crate) format: Format,
+    /// Where to write it; SHA256SUMS beside it gets its sum
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) payload: PayloadArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    /// The firmware that boots the disk in raw, qcow2, gcp, vhd and containerdisk [default: uefi]
+    #[arg(long, value_enum)]
+    pub(crate) firmware: Option<Firmware>,
+    /// A folder with the Raspberry Pi's own firmware: bootcode.bin, start.elf, fixup.dat
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) pi_firmware: Option<PathBuf>,
+}
+
+/// What is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// pc: the kernel and an initrd for Firecracker, Cloud Hypervisor and QEMU, with their configurations
+    Elf,
+    /// pc: a disk for UEFI, with GPT
+    Uefi,
+    /// pc: a disk for BIOS, with MBR
+    Bios,
+    /// pc: the disk as AWS imports it
+    Raw,
+    /// pc: the disk for QEMU, OpenStack, Proxmox
+    Qcow2,
+    /// pc: the disk as Google Cloud imports it, disk.raw in a .tar.gz
+    Gcp,
+    /// pc: the disk as Azure imports it, a fixed VHD
+    Vhd,
+    /// pc: the disk in an OCI image layout, for KubeVirt, with a VirtualMachine beside it
+    Containerdisk,
+    /// rpi3: an SD card
+    Sd,
+}
+
+/// A pc's firmware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Firmware {
+    /// UEFI: every cloud's newer machines
+    Uefi,
+    /// BIOS: older machines; needs a VGA BIOS
+    Bios,
+}
+
+impl Firmware {
+    /// As it is called on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Uefi => "uefi",
+            Self::Bios => "bios",
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct FlashArgs {
+    /// The image, from `skep image rpi3 --format sd`
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: PathBuf,
+    /// The card; without it the removable disks are listed to choose from
+    #[arg(long, value_name = "/dev/…")]
+    pub(crate) device: Option<PathBuf>,
+    /// Do not ask before all on the card is lost
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct KeyArgs {
+    #[command(subcommand)]
+    pub(crate) command: KeyCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a pair: NAME.key signs, NAME.pub is for images to trust
+    New {
+        /// The files' name, without ending
+        #[arg(value_name = "NAME")]
+        name: PathBuf,
+    },
+    /// Show a key's name and the words that make an image trust it, for the kernel command line
+    Show {
+        /// Either file of a pair
+        #[arg(value_name = "FILE")]
+        key: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -67,18 +204,16 @@ pub(crate) struct BootArgs {
     /// The board, and with it the profile: pc is cloud on x86_64, rpi3 is embedded on aarch64
     #[arg(value_enum)]
     pub(crate) board: Board,
-    /// Objects (.o), C sources (.bpf.c), or folders of them; without any, the manifest's folder or the examples
-    #[arg(value_name = "PROGRAM")]
-    pub(crate) programs: Vec<PathBuf>,
-    /// The manifest
-    #[arg(short, long, value_name = "skep.toml")]
-    pub(crate) manifest: Option<PathBuf>,
-    /// Boot this initrd as it is
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["programs", "manifest"])]
-    pub(crate) initrd: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) payload: PayloadArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
     /// How the pc image is entered
     #[arg(long, value_enum, default_value_t = Via::Pvh)]
     pub(crate) via: Via,
+    /// What the pc's disk is attached to, with --via bios or uefi [default: virtio]
+    #[arg(long, value_enum)]
+    pub(crate) disk: Option<Disk>,
     /// QEMU's machine for the pc image; q35 is what most clouds' virtual machines look like
     #[arg(long, value_enum)]
     pub(crate) machine: Option<Machine>,
@@ -114,6 +249,17 @@ pub(crate) enum Via {
     Bios,
     /// A disk image and UEFI
     Uefi,
+}
+
+/// How a pc's disk is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Disk {
+    /// As most clouds do
+    Virtio,
+    /// As AWS does
+    Nvme,
+    /// SATA
+    Ahci,
 }
 
 /// QEMU's machines for the pc image.

@@ -124,9 +124,20 @@ impl Splitter {
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_end_matches(['\r', '\n']);
         // A firmware's escape codes, or a broken image's, must not reach the user's terminal.
-        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let line: String =
+            without_escapes(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         if bytes.is_empty() { Vec::new() } else { vec![line] }
     }
+}
+
+/// `text` without what a firmware draws its screen with: ESC, `[`, parameters, and a letter (ECMA-48 5.4).
+fn without_escapes(text: &str) -> String {
+    let mut pieces = text.split("\u{1b}[");
+    let first = pieces.next().unwrap_or_default().to_string();
+    pieces.fold(first, |kept, piece| {
+        let end = piece.find(|character: char| ('@'..='~').contains(&character));
+        kept + end.map_or(piece, |end| &piece[end + 1..])
+    })
 }
 
 #[cfg(test)]
@@ -149,7 +160,8 @@ mod tests {
 
     #[test]
     fn escape_codes_do_not_reach_the_terminal() {
-        assert_eq!(Splitter::default().push(b"\x1b[2Jx\n"), [" [2Jx"]);
+        assert_eq!(Splitter::default().push(b"\x1b[2J\x1b[01;01H\x1b[=3hx\n"), ["x"]);
+        assert_eq!(Splitter::default().push(b"\x1bcx\x1b[\n"), [" cx"]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! From the linker's ELF to what a machine loads.
 
-use anyhow::{Context, bail, ensure};
-use object::LittleEndian;
-use object::elf::{FileHeader64, PT_LOAD};
-use object::read::elf::{FileHeader as _, ProgramHeader as _};
+use anyhow::{Context, anyhow, bail, ensure};
+use object::elf::{FileHeader64, PT_LOAD, SHT_STRTAB, SectionHeader64};
+use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
+use object::{LittleEndian, pod};
 
 /// Where the Pi's firmware and QEMU put a raw image (arm_64bit=1, kernel_address=0x80000).
 const RAW_BASE: u64 = 0x8_0000;
@@ -13,7 +13,7 @@ const RAW_LIMIT_BYTES: u64 = 16 << 20;
 
 /// Offsets within the ELF header (ELF-64 object file format, figure 2).
 const SECTION_TABLE_OFFSET: std::ops::Range<usize> = 0x28..0x30;
-const SECTION_COUNT_AND_NAMES: std::ops::Range<usize> = 0x3c..0x40;
+const SECTION_ENTRIES: std::ops::Range<usize> = 0x3a..0x40;
 
 /// One piece of the file and where it belongs in memory.
 struct Segment {
@@ -23,15 +23,64 @@ struct Segment {
     is_loaded: bool,
 }
 
-/// The same ELF without sections: a loader reads segments only, symbols and debug tables are for gdb.
+/// The section by which the disks' boot loader knows what the kernel asks of it.
+const LOADER_CONFIG: &str = ".bootloader-config";
+
+/// The same ELF without sections: a loader reads segments only, symbols and debug tables are for gdb. One section
+/// stays, if there is one: disks' boot loader looks for [`LOADER_CONFIG`] by its name.
 pub(crate) fn stripped(elf: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut out = segments_only(elf)?;
+    if let Some(section) = section(elf, LOADER_CONFIG)? {
+        add_section(&mut out, LOADER_CONFIG, section)?;
+    }
+    Ok(out)
+}
+
+fn section<'a>(elf: &'a [u8], name: &str) -> anyhow::Result<Option<&'a SectionHeader64<LittleEndian>>> {
+    let header = FileHeader64::<LittleEndian>::parse(elf)?;
+    let sections = header.sections(LittleEndian, elf).context("the sections of the ELF cannot be read")?;
+    Ok(sections.section_by_name(LittleEndian, name.as_bytes()).map(|(_, section)| section))
+}
+
+/// Appends a section table to an ELF that has none: the empty entry every table begins with, `section`, whose bytes
+/// must lie in a segment, and the names of both.
+fn add_section(out: &mut Vec<u8>, name: &str, section: &SectionHeader64<LittleEndian>) -> anyhow::Result<()> {
+    let end = LittleEndian;
+    let content_end = section.sh_offset(end).saturating_add(section.sh_size(end));
+    ensure!(content_end <= out.len() as u64, "the section {name} lies in no segment");
+    const NAMES: &str = ".shstrtab";
+    let names = format!("\0{name}\0{NAMES}\0");
+    let names_at = out.len() as u64;
+    out.extend(names.as_bytes());
+    out.resize(out.len().next_multiple_of(8), 0);
+    let table_at = out.len() as u64;
+    let mut kept = *section;
+    kept.sh_name.set(end, 1);
+    let empty =
+        pod::from_bytes::<SectionHeader64<LittleEndian>>(&[0; 64]).map_err(|()| anyhow!("64 bytes"))?.0;
+    let mut name_table = *empty;
+    name_table.sh_name.set(end, u32::try_from(name.len() + 2)?);
+    name_table.sh_type.set(end, SHT_STRTAB);
+    name_table.sh_offset.set(end, names_at);
+    name_table.sh_size.set(end, names.len() as u64);
+    name_table.sh_addralign.set(end, 1);
+    for header in [empty, &kept, &name_table] {
+        out.extend(pod::bytes_of(header));
+    }
+    out[SECTION_TABLE_OFFSET].copy_from_slice(&table_at.to_le_bytes());
+    // 64 bytes an entry, three entries, the names in the last.
+    out[SECTION_ENTRIES].copy_from_slice(&[64, 0, 3, 0, 2, 0]);
+    Ok(())
+}
+
+fn segments_only(elf: &[u8]) -> anyhow::Result<Vec<u8>> {
     let segments = segments(elf)?;
     let header_end = program_headers_end(elf)?;
     let ends = segments.iter().map(|segment| segment.file_offset.saturating_add(segment.file_bytes));
     let end = usize::try_from(ends.fold(header_end, u64::max))?;
     let mut out = elf.get(..end).context("the ELF is cut off")?.to_vec();
     out[SECTION_TABLE_OFFSET].fill(0);
-    out[SECTION_COUNT_AND_NAMES].fill(0);
+    out[SECTION_ENTRIES].fill(0);
     Ok(out)
 }
 
@@ -89,8 +138,34 @@ mod tests {
         let mut elf = floor::exit_at_once();
         let lean = elf.clone();
         elf.extend_from_slice(b"symbols and more symbols");
-        elf[SECTION_TABLE_OFFSET].copy_from_slice(&(lean.len() as u64).to_le_bytes());
         assert_eq!(stripped(&elf).unwrap(), lean);
+        let section = one_section(&lean);
+        add_section(&mut elf, ".symtab", &section).unwrap();
+        assert_eq!(stripped(&elf).unwrap(), lean);
+    }
+
+    /// A section of the ELF's last four bytes.
+    fn one_section(elf: &[u8]) -> SectionHeader64<LittleEndian> {
+        let mut section = *pod::from_bytes::<SectionHeader64<LittleEndian>>(&[0; 64]).unwrap().0;
+        section.sh_type.set(LittleEndian, object::elf::SHT_PROGBITS);
+        section.sh_offset.set(LittleEndian, elf.len() as u64 - 4);
+        section.sh_size.set(LittleEndian, 4);
+        section
+    }
+
+    #[test]
+    fn the_section_the_boot_loader_looks_for_stays() {
+        let lean = floor::exit_at_once();
+        let mut elf = lean.clone();
+        elf.extend_from_slice(b"symbols");
+        add_section(&mut elf, LOADER_CONFIG, &one_section(&lean)).unwrap();
+        let stripped = stripped(&elf).unwrap();
+        let kept = section(&stripped, LOADER_CONFIG).unwrap().expect("it is there");
+        assert_eq!(kept.data(LittleEndian, &*stripped).unwrap(), &lean[lean.len() - 4..]);
+        assert!(stripped.starts_with(&lean[..SECTION_TABLE_OFFSET.start]));
+        assert!(!stripped.windows(7).any(|window| window == b"symbols"));
+        let outside = one_section(&[0; 1 << 20]);
+        assert!(add_section(&mut lean.clone(), LOADER_CONFIG, &outside).is_err());
     }
 
     #[test]

@@ -18,12 +18,16 @@ mod compile;
 mod console;
 mod elf;
 mod exec;
+mod flash;
 mod floor;
+mod image;
 mod interrupt;
+mod key;
 mod outcome;
 mod output;
 mod pack;
 mod packages;
+mod payload;
 mod process;
 mod profile;
 mod progress;
@@ -34,6 +38,7 @@ mod summary;
 mod table;
 mod test;
 mod toolchain;
+mod trust;
 mod verify;
 mod workspace;
 
@@ -58,6 +63,9 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Setup(args)) => setup::run(args, on_missing),
         Some(Command::Pack(args)) => pack::run(args, on_missing),
         Some(Command::Boot(args)) => boot::run(args, on_missing),
+        Some(Command::Image(args)) => image::run(args, on_missing),
+        Some(Command::Flash(args)) => flash::run(args),
+        Some(Command::Key(args)) => key::run(&args.command),
         Some(Command::Verify(args)) => verify::run(args, on_missing),
         Some(Command::Exec(args)) => exec::run(args),
         Some(Command::Bench(args)) => bench::run(args, on_missing),

@@ -6,6 +6,7 @@ use kernel_report::{Event, Record};
 
 use crate::board::Board;
 use crate::console::End;
+use crate::qemu::Ending;
 
 /// What a machine reported.
 #[derive(Default)]
@@ -62,11 +63,16 @@ enum Status {
     Ok,
     Failed,
     Crashed,
+    /// It ended; the summary alone tells how.
+    PoweredOff,
     Foreign,
 }
 
 /// isa-debug-exit makes `(value << 1) | 1` of 0x10, 0x11 and 0x12; semihosting passes the value on.
-fn status(board: Board, code: Option<i32>) -> Status {
+fn status(board: Board, ending: Ending, code: Option<i32>) -> Status {
+    if ending == Ending::PowerOff {
+        return if code == Some(0) { Status::PoweredOff } else { Status::Foreign };
+    }
     match (board, code) {
         (Board::Pc, Some(33)) | (Board::Rpi3, Some(0)) => Status::Ok,
         (Board::Pc, Some(35)) | (Board::Rpi3, Some(1)) => Status::Failed,
@@ -76,7 +82,7 @@ fn status(board: Board, code: Option<i32>) -> Status {
 }
 
 /// Judges a boot by its records first, since they say why, and by the exit status second.
-pub(crate) fn judge(board: Board, end: End, report: &Report) -> Outcome {
+pub(crate) fn judge(board: Board, ending: Ending, end: End, report: &Report) -> Outcome {
     let crash = report.records.iter().find_map(crash);
     let code = match end {
         End::Interrupted => return Outcome::Interrupted,
@@ -89,7 +95,7 @@ pub(crate) fn judge(board: Board, end: End, report: &Report) -> Outcome {
         _ => None,
     });
     let shown = code.map_or("by a signal".into(), |code| format!("with status {code}"));
-    match (ok, status(board, code)) {
+    match (ok, status(board, ending, code)) {
         (None, Status::Foreign) if !report.is_begun => Outcome::Crashed(format!(
             "QEMU ended {shown} before the image wrote anything; what QEMU says is above"
         )),
@@ -99,7 +105,7 @@ pub(crate) fn judge(board: Board, end: End, report: &Report) -> Outcome {
         }
         (Some(false), _) => Outcome::Failed(why(report)),
         (_, Status::Failed) => Outcome::Failed("the exit status says failed, the summary says ok".into()),
-        (Some(true), Status::Ok) => match report.unreadable.len() {
+        (Some(true), Status::Ok | Status::PoweredOff) => match report.unreadable.len() {
             0 => Outcome::Ok,
             count => Outcome::Failed(format!("{count} records arrived damaged")),
         },
@@ -164,17 +170,17 @@ mod tests {
     #[test]
     fn ok_takes_both_a_summary_and_a_status_that_say_so() {
         let fine = report(&[&summary(true)]);
-        assert_eq!(judge(Board::Pc, End::Exit(Some(33)), &fine), Outcome::Ok);
-        assert_eq!(judge(Board::Rpi3, End::Exit(Some(0)), &fine), Outcome::Ok);
-        assert!(matches!(judge(Board::Pc, End::Exit(Some(35)), &fine), Outcome::Failed(_)));
-        assert!(matches!(judge(Board::Pc, End::Exit(Some(0)), &fine), Outcome::Crashed(_)));
-        assert!(matches!(judge(Board::Pc, End::Exit(None), &fine), Outcome::Crashed(_)));
+        assert_eq!(judge(Board::Pc, Ending::Status, End::Exit(Some(33)), &fine), Outcome::Ok);
+        assert_eq!(judge(Board::Rpi3, Ending::Status, End::Exit(Some(0)), &fine), Outcome::Ok);
+        assert!(matches!(judge(Board::Pc, Ending::Status, End::Exit(Some(35)), &fine), Outcome::Failed(_)));
+        assert!(matches!(judge(Board::Pc, Ending::Status, End::Exit(Some(0)), &fine), Outcome::Crashed(_)));
+        assert!(matches!(judge(Board::Pc, Ending::Status, End::Exit(None), &fine), Outcome::Crashed(_)));
     }
 
     #[test]
     fn a_failed_summary_is_a_failure_with_its_reasons() {
         let Outcome::Failed(why) =
-            judge(Board::Pc, End::Exit(Some(35)), &report(&[REFUSED, &summary(false)]))
+            judge(Board::Pc, Ending::Status, End::Exit(Some(35)), &report(&[REFUSED, &summary(false)]))
         else {
             panic!("not a failure");
         };
@@ -184,14 +190,14 @@ mod tests {
     #[test]
     fn no_summary_is_a_crash_whatever_the_status() {
         for code in [0, 1, 3, 33, 35, 37] {
-            let outcome = judge(Board::Pc, End::Exit(Some(code)), &Report::default());
+            let outcome = judge(Board::Pc, Ending::Status, End::Exit(Some(code)), &Report::default());
             assert!(matches!(outcome, Outcome::Crashed(_)), "{code}");
         }
     }
 
     #[test]
     fn a_qemu_that_does_not_start_is_not_the_images_fault() {
-        let why = |report: &Report| match judge(Board::Pc, End::Exit(Some(1)), report) {
+        let why = |report: &Report| match judge(Board::Pc, Ending::Status, End::Exit(Some(1)), report) {
             Outcome::Crashed(why) => why,
             other => panic!("{other:?}"),
         };
@@ -203,21 +209,36 @@ mod tests {
 
     #[test]
     fn a_panic_explains_a_timeout() {
-        let Outcome::Crashed(why) = judge(Board::Pc, End::Timeout, &report(&[PANIC])) else {
+        let Outcome::Crashed(why) = judge(Board::Pc, Ending::Status, End::Timeout, &report(&[PANIC])) else {
             panic!("not a crash");
         };
         assert!(why.contains("a.rs:1") && why.contains("oh"), "{why}");
-        assert!(matches!(judge(Board::Pc, End::Timeout, &report(&[&summary(true)])), Outcome::Crashed(_)));
+        assert!(matches!(
+            judge(Board::Pc, Ending::Status, End::Timeout, &report(&[&summary(true)])),
+            Outcome::Crashed(_)
+        ));
     }
 
     #[test]
     fn a_damaged_record_is_no_success() {
         let damaged = report(&[r#"@{"ev":"ru"#, &summary(true)]);
-        assert!(matches!(judge(Board::Pc, End::Exit(Some(33)), &damaged), Outcome::Failed(_)));
+        assert!(matches!(
+            judge(Board::Pc, Ending::Status, End::Exit(Some(33)), &damaged),
+            Outcome::Failed(_)
+        ));
     }
 
     #[test]
     fn text_is_given_back() {
         assert_eq!(Report::default().add("hello\r\n"), Some("hello".into()));
+    }
+
+    #[test]
+    fn a_disk_that_powers_off_is_judged_by_its_summary() {
+        let judge = |code, report: &Report| judge(Board::Pc, Ending::PowerOff, End::Exit(code), report);
+        assert_eq!(judge(Some(0), &report(&[&summary(true)])), Outcome::Ok);
+        assert!(matches!(judge(Some(0), &report(&[REFUSED, &summary(false)])), Outcome::Failed(_)));
+        assert!(matches!(judge(Some(0), &Report::default()), Outcome::Crashed(_)));
+        assert!(matches!(judge(Some(33), &report(&[&summary(true)])), Outcome::Crashed(_)));
     }
 }

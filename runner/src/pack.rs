@@ -11,20 +11,23 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 use cpio::newc;
-use kernel_core::manifest;
+use kernel_core::{manifest, signature};
 
 use crate::cli::PackArgs;
 use crate::compile::{self, Kind};
 use crate::packages::OnMissing;
 use crate::skep_toml::{self, SkepToml};
-use crate::{output, progress};
+use crate::{key, output, progress};
 
 /// Files by their names in the initrd.
 type Files = BTreeMap<String, Vec<u8>>;
 
 pub(crate) fn run(args: &PackArgs, on_missing: OnMissing) -> anyhow::Result<ExitCode> {
     check_output(&args.output)?;
-    let archive = archive(&args.inputs, args.manifest.as_deref(), on_missing)?;
+    let mut archive = archive(&args.inputs, args.manifest.as_deref(), on_missing)?;
+    if let Some(path) = &args.sign {
+        archive = key::Secret::read(path)?.seal(&archive);
+    }
     fs::write(&args.output, &archive).with_context(|| format!("cannot write {}", args.output.display()))?;
     output::line(format_args!("{}: {} bytes", args.output.display(), archive.len()));
     Ok(ExitCode::SUCCESS)
@@ -32,15 +35,15 @@ pub(crate) fn run(args: &PackArgs, on_missing: OnMissing) -> anyhow::Result<Exit
 
 /// Overwrites an older initrd only: `-o hello.o hello.o` must not cost anybody an object.
 fn check_output(path: &Path) -> anyhow::Result<()> {
-    const MAGIC: &[u8] = b"07070";
+    const ARCHIVE: &[u8] = b"07070";
     if !path.is_file() {
         return Ok(());
     }
-    let mut start = [0; MAGIC.len()];
+    let mut start = [0; signature::MAGIC.len()];
     let read = fs::File::open(path).and_then(|mut file| file.read(&mut start));
     let length = read.with_context(|| format!("cannot read {}", path.display()))?;
     ensure!(
-        length == 0 || start == MAGIC,
+        length == 0 || start.starts_with(ARCHIVE) || start == *signature::MAGIC,
         "{} is there already and is no initrd: choose another name, or remove it",
         path.display()
     );

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 use crate::board::Board;
+use crate::cli::Firmware;
 use crate::{compile, output, process, progress, toolchain};
 
 /// What to do about something that is missing.
@@ -29,9 +30,23 @@ pub(crate) enum Need {
     BpfHeaders,
     /// The emulator of a board.
     Qemu(Board),
+    /// What builds a disk's boot loader.
+    Loader(Firmware),
+    /// UEFI for the emulated pc.
+    Ovmf,
+    /// QEMU's tool for disk images.
+    QemuImg,
+    /// Other people's tools, which tests ask whether they find images in order.
+    Judges,
 }
 
-/// Everything `skep` can make use of.
+/// Debian's UEFI for virtual machines.
+pub(crate) const OVMF: &str = "/usr/share/ovmf/OVMF.fd";
+
+/// The commands of [`Need::Judges`].
+const JUDGES: [&str; 5] = ["fsck.fat", "sfdisk", "mcopy", "skopeo", "lsblk"];
+
+/// What it takes to build and boot both images.
 pub(crate) const ALL: [Need; 6] = [
     Need::Compiler(Board::Pc),
     Need::Compiler(Board::Rpi3),
@@ -40,6 +55,10 @@ pub(crate) const ALL: [Need; 6] = [
     Need::Qemu(Board::Pc),
     Need::Qemu(Board::Rpi3),
 ];
+
+/// What only disks take, and the tests of them. Not every system has it.
+pub(crate) const OPTIONAL: [Need; 5] =
+    [Need::Loader(Firmware::Uefi), Need::Loader(Firmware::Bios), Need::Ovmf, Need::QemuImg, Need::Judges];
 
 impl Need {
     pub(crate) fn is_met(self) -> bool {
@@ -50,15 +69,22 @@ impl Need {
                 .iter()
                 .all(|header| Path::new("/usr/include").join(header).is_file()),
             Self::Qemu(board) => has_machine(board),
+            Self::Loader(Firmware::Uefi) => toolchain::for_loader().is_ok(),
+            Self::Loader(Firmware::Bios) => {
+                toolchain::for_loader().is_ok() && toolchain::llvm_tool("llvm-objcopy").is_some()
+            }
+            Self::Ovmf => Path::new(OVMF).is_file(),
+            Self::QemuImg => process::find("qemu-img").is_some(),
+            Self::Judges => JUDGES.iter().all(|judge| process::find(judge).is_some()),
         }
     }
 
     /// Whether something of its name is there, though it does not meet the need.
     fn is_too_old(self) -> bool {
         match self {
-            Self::Compiler(_) | Self::BpfHeaders => false,
             Self::Clang => compile::clangs().next().is_some(),
             Self::Qemu(board) => process::find(emulator(board)).is_some(),
+            _ => false,
         }
     }
 
@@ -75,25 +101,30 @@ impl Need {
                 let (emulator, machine) = (emulator(board), newest_machine(board));
                 format!("{emulator} with its machine {machine}, which boots the {} image", board.name())
             }
+            Self::Loader(Firmware::Uefi) => {
+                "Rust 1.96 with the library's source, for the boot loader of disks".into()
+            }
+            Self::Loader(Firmware::Bios) => {
+                "Rust 1.96 with the library's source, and llvm-objcopy, for the boot loader of BIOS disks"
+                    .into()
+            }
+            Self::Ovmf => format!("{OVMF}, UEFI for virtual machines"),
+            Self::QemuImg => "qemu-img, which writes qcow2".into(),
+            Self::Judges => format!("{}, with which tests check images", JUDGES.join(", ")),
         };
         if self.is_too_old() { format!("{what} (the one here is too old)") } else { what }
+    }
+
+    fn is_among(self, known: &BTreeSet<&str>) -> bool {
+        self.package_sets().iter().any(|set| set.iter().all(|package| known.contains(package)))
     }
 
     /// Sets of packages that meet it, the best first.
     fn package_sets(self) -> &'static [&'static [&'static str]] {
         match self {
-            Self::Compiler(_) => &[
-                &[
-                    "rustc-web",
-                    "cargo-web",
-                    "rust-web-src",
-                    "rust-web-llvm",
-                    "rust-web-clippy",
-                    "rustfmt-web",
-                    "lld-22",
-                ],
-                &["rustc", "cargo", "rust-src", "rust-clippy", "rustfmt", "lld"],
-            ],
+            Self::Compiler(_) => {
+                &[&DEBIANS_RUST, &["rustc", "cargo", "rust-src", "rust-clippy", "rustfmt", "lld"]]
+            }
             // By version where there is one: Debian 12's plain `clang` is too old.
             Self::Clang => {
                 &[&["clang-22"], &["clang-21"], &["clang-20"], &["clang-19"], &["clang-18"], &["clang"]]
@@ -101,9 +132,28 @@ impl Need {
             Self::BpfHeaders => &[&["libbpf-dev", "linux-libc-dev"]],
             Self::Qemu(Board::Pc) => &[&["qemu-system-x86"]],
             Self::Qemu(Board::Rpi3) => &[&["qemu-system-arm"]],
+            Self::Loader(Firmware::Uefi) => &[&DEBIANS_RUST],
+            Self::Loader(Firmware::Bios) => &[&DEBIANS_RUST_AND_LLVM],
+            Self::Ovmf => &[&["ovmf"]],
+            Self::QemuImg => &[&["qemu-utils"]],
+            Self::Judges => &[&["dosfstools", "fdisk", "mtools", "skopeo", "util-linux"]],
         }
     }
 }
+
+/// A compiler that builds everything, loaders of disks too.
+const DEBIANS_RUST: [&str; 7] =
+    ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "rust-web-clippy", "rustfmt-web", "lld-22"];
+const DEBIANS_RUST_AND_LLVM: [&str; 8] = [
+    "rustc-web",
+    "cargo-web",
+    "rust-web-src",
+    "rust-web-llvm",
+    "rust-web-clippy",
+    "rustfmt-web",
+    "lld-22",
+    "llvm-22",
+];
 
 /// The emulator of a board.
 pub(crate) const fn emulator(board: Board) -> &'static str {
@@ -148,6 +198,35 @@ pub(crate) fn require(needs: &[Need], on_missing: OnMissing) -> anyhow::Result<(
     }
     output::note(format_args!("skep: this machine lacks:\n{list}"));
     install(&missing)
+}
+
+/// Installs those of `needs` that this system can provide, and tells of the others.
+///
+/// # Errors
+/// `apt-get` fails.
+pub(crate) fn wish(needs: &[Need], on_missing: OnMissing) -> anyhow::Result<()> {
+    let missing = missing(needs);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if can_install() && on_missing == OnMissing::Install {
+        if update().is_err() {
+            output::note(format_args!("skep: apt cannot update its package lists; trying with those it has"));
+        }
+        let known = known_to_apt(&missing);
+        let possible: Vec<_> = missing.iter().copied().filter(|need| need.is_among(&known)).collect();
+        if !possible.is_empty() {
+            install_packages(&possible)?;
+        }
+    }
+    let still = self::missing(&missing);
+    if !still.is_empty() {
+        output::note(format_args!(
+            "skep: this machine lacks, for disks and the tests of them:\n{}",
+            describe(&still)
+        ));
+    }
+    Ok(())
 }
 
 /// Whether this is Debian, Ubuntu or a child of theirs.

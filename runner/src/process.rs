@@ -84,7 +84,8 @@ pub(crate) fn line(command: &Command) -> String {
     words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }
 
-fn quoted(word: &str) -> String {
+/// A word as a shell reads it as one.
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_alphanumeric() || "-_./=:,+@".contains(character);
     if !word.is_empty() && word.chars().all(plain) {
         word.into()

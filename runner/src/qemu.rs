@@ -1,5 +1,6 @@
 //! QEMU command lines.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -7,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 
 use crate::board::Board;
-use crate::cli::{Accel, Machine};
+use crate::cli::{Accel, Disk, Firmware, Machine};
 use crate::packages;
 
 /// Memory of the virtual pc when nothing is said.
@@ -16,8 +17,7 @@ const DEFAULT_MEMORY_MIB: u32 = 256;
 /// A virtual machine with an image in it.
 pub(crate) struct Vm {
     pub(crate) hardware: Hardware,
-    pub(crate) image: PathBuf,
-    pub(crate) initrd: Option<PathBuf>,
+    pub(crate) door: Door,
     /// More kernel command line.
     pub(crate) append: Option<String>,
     /// Whether the machine waits for gdb.
@@ -29,6 +29,23 @@ pub(crate) struct Vm {
 pub(crate) enum Hardware {
     Pc { machine: Machine, accel: Accel, memory_mib: u32 },
     Rpi3,
+}
+
+/// What a machine is started from.
+pub(crate) enum Door {
+    /// The image itself, put into memory by QEMU.
+    Kernel { kernel: PathBuf, initrd: Option<PathBuf> },
+    /// A disk with the image on it, for a pc.
+    Disk { disk: PathBuf, firmware: Firmware, attached: Disk },
+}
+
+/// What a machine's exit status tells of how the image in it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Whether it was ok: the image was told of a device for that, or has one.
+    Status,
+    /// That it powered off: a disk's boot loader passes no command line that could name a device.
+    PowerOff,
 }
 
 /// When the first instruction is executed.
@@ -115,15 +132,34 @@ fn check(accel: Accel) -> anyhow::Result<()> {
 }
 
 impl Vm {
+    /// What its exit status will tell.
+    pub(crate) const fn ending(&self) -> Ending {
+        match self.door {
+            Door::Kernel { .. } => Ending::Status,
+            Door::Disk { .. } => Ending::PowerOff,
+        }
+    }
+
     /// The command that runs it, with the serial line on standard output.
     pub(crate) fn command(&self) -> Command {
         let board = self.hardware.board();
         let mut qemu = Command::new(packages::emulator(board));
         qemu.args(self.hardware.args());
         qemu.args(["-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio"]);
-        qemu.arg("-kernel").arg(&self.image);
-        if let Some(initrd) = &self.initrd {
-            qemu.arg("-initrd").arg(initrd);
+        match &self.door {
+            Door::Kernel { kernel, initrd } => {
+                qemu.arg("-kernel").arg(kernel);
+                if let Some(initrd) = initrd {
+                    qemu.arg("-initrd").arg(initrd);
+                }
+            }
+            Door::Disk { disk, firmware, attached } => {
+                qemu.args(firmware_args(*firmware)).args(["-device", attached_as(*attached)]);
+                let mut drive = OsString::from("if=none,id=disk,format=raw,file=");
+                // A comma in a name is doubled (qemu(1), -drive).
+                drive.push(disk.to_string_lossy().replace(',', ",,"));
+                qemu.arg("-drive").arg(drive);
+            }
         }
         if let Some(append) = self.kernel_command_line() {
             qemu.arg("-append").arg(append);
@@ -139,12 +175,28 @@ impl Vm {
 
     /// The pc's image ends with an exit status only when told to, as the device for it is QEMU's alone.
     fn kernel_command_line(&self) -> Option<String> {
-        let own = match self.hardware.board() {
-            Board::Pc => Some("exit=isa-debug"),
-            Board::Rpi3 => None,
+        let own = match (self.hardware.board(), &self.door) {
+            (Board::Pc, Door::Kernel { .. }) => Some("exit=isa-debug"),
+            _ => None,
         };
         let words: Vec<_> = own.into_iter().chain(self.append.as_deref()).collect();
         (!words.is_empty()).then(|| words.join(" "))
+    }
+}
+
+/// The BIOS loader asks the VGA BIOS for its screen; UEFI does without one.
+fn firmware_args(firmware: Firmware) -> &'static [&'static str] {
+    match firmware {
+        Firmware::Bios => &["-vga", "std"],
+        Firmware::Uefi => &["-bios", packages::OVMF],
+    }
+}
+
+fn attached_as(disk: Disk) -> &'static str {
+    match disk {
+        Disk::Virtio => "virtio-blk-pci,drive=disk",
+        Disk::Nvme => "nvme,drive=disk,serial=skep",
+        Disk::Ahci => "ide-hd,drive=disk",
     }
 }
 
@@ -165,8 +217,7 @@ mod tests {
     fn line(hardware: Hardware, append: Option<&str>) -> String {
         let vm = Vm {
             hardware,
-            image: "image".into(),
-            initrd: Some("initrd".into()),
+            door: Door::Kernel { kernel: "image".into(), initrd: Some("initrd".into()) },
             append: append.map(String::from),
             start: Start::AtOnce,
         };
@@ -179,6 +230,15 @@ mod tests {
         let line = line(hardware, Some("more"));
         assert!(line.contains("-M q35 -accel tcg -m 256"), "{line}");
         assert!(line.contains("-append 'exit=isa-debug more'") && line.contains("isa-debug-exit"), "{line}");
+    }
+
+    #[test]
+    fn a_pc_with_a_disk_gets_firmware_and_no_command_line() {
+        let hardware = Hardware::new(Board::Pc, None, None, Accel::Tcg).unwrap();
+        let door = Door::Disk { disk: "a,b".into(), firmware: Firmware::Uefi, attached: Disk::Nvme };
+        let line = process::line(&Vm { hardware, door, append: None, start: Start::AtOnce }.command());
+        assert!(line.contains("-bios ") && line.contains("nvme,") && line.contains("file=a,,b"), "{line}");
+        assert!(!line.contains("-append") && !line.contains("-kernel"), "{line}");
     }
 
     #[test]

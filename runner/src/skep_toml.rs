@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! run_for = "100ms"          # how long periodic programs are released; the default
+//! sequence = 7               # how new this is: an image made with --oldest 8 refuses it; 0 if left out
 //!
 //! [[program]]
 //! object = "fib.o"           # in the initrd; made from fib.bpf.c
@@ -40,6 +41,8 @@ pub(crate) struct SkepToml {
 struct Table {
     #[serde(default)]
     run_for: Option<Span>,
+    #[serde(default)]
+    sequence: u64,
     #[serde(default, rename = "program")]
     programs: Vec<Program>,
 }
@@ -109,7 +112,7 @@ fn parse(text: &str) -> anyhow::Result<Table> {
 impl Table {
     fn manifest(&self) -> anyhow::Result<String> {
         let run_for_ns = self.run_for.map_or(manifest::DEFAULT_RUN_FOR_NS, Span::ns);
-        let mut text = format!("{}\n", Header { run_for_ns });
+        let mut text = format!("{}\n", Header { run_for_ns, sequence: self.sequence });
         for program in &self.programs {
             text += &format!("{}\n", program.entry());
         }

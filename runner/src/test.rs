@@ -9,6 +9,7 @@
 //! | `SKEP_PC_SYMBOLS` | the same with symbols |
 //! | `SKEP_RPI3_IMG` | the Pi's kernel8.img |
 //! | `SKEP_RPI3_SYMBOLS` | its ELF, with symbols |
+//! | `SKEP_LOADER_UEFI`, `SKEP_LOADER_BIOS` | the boot loaders of disks; not set where they cannot be built |
 //!
 //! A plain `cargo test` sets none of them.
 
@@ -30,6 +31,7 @@ pub(crate) fn run(args: &TestArgs, on_missing: OnMissing) -> anyhow::Result<Exit
     let mut steps = steps::host();
     if !args.quick {
         packages::require(&packages::ALL, on_missing)?;
+        packages::wish(&packages::OPTIONAL, on_missing)?;
         steps.extend(steps::images()?);
     }
     let mut total = Count::default();

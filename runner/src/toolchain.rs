@@ -15,6 +15,9 @@ use crate::{process, workspace};
 /// The oldest compiler that builds Skep, as `[major, minor]`.
 pub(crate) const OLDEST: [u32; 2] = [1, 95];
 
+/// The one version of the compiler with which `bootloader` 0.11.15 is known to build.
+const LOADERS: [u32; 2] = [1, 96];
+
 /// A compiler chosen for a board.
 pub(crate) struct Toolchain {
     origin: Origin,
@@ -58,6 +61,61 @@ pub(crate) fn pick(board: Board) -> anyhow::Result<Toolchain> {
         format!("no Rust compiler here can build for {}; `skep setup` installs one", board.target())
     })?;
     Ok(Toolchain { origin, std, board })
+}
+
+/// The compiler that builds the boot loader of disks.
+///
+/// # Errors
+/// None on this machine will do.
+pub(crate) fn for_loader() -> anyhow::Result<LoaderCompiler> {
+    let will_do = |origin: &Origin| {
+        probe(*origin, Board::Pc).is_some_and(|found| found.version == LOADERS && found.has_source)
+    };
+    let origin = [Origin::Active, Origin::Debian].into_iter().find(will_do);
+    origin.map(LoaderCompiler).with_context(|| {
+        let [major, minor] = LOADERS;
+        format!("no Rust {major}.{minor} with the library's source is here, which the boot loader of disks needs; `skep setup` installs it")
+    })
+}
+
+/// A compiler that builds the boot loader of disks.
+pub(crate) struct LoaderCompiler(Origin);
+
+impl LoaderCompiler {
+    /// Its cargo, with nightly features opened.
+    pub(crate) fn cargo(&self) -> anyhow::Result<Command> {
+        let mut command = process::clean(self.0.cargo());
+        command.env("RUSTC", self.rustc()?).env("RUSTC_BOOTSTRAP", "1");
+        // Reaches the builds within the build too, whose RUSTFLAGS are taken away.
+        command.env("CARGO_BUILD_RUSTFLAGS", nobodys_home());
+        // The linker of EFI applications writes the time into them unless it is told not to.
+        let without_time = format!("{} -Clink-arg=/Brepro", nobodys_home());
+        command.env("CARGO_TARGET_X86_64_UNKNOWN_UEFI_RUSTFLAGS", without_time);
+        Ok(command)
+    }
+
+    /// Its compiler, by its full path.
+    pub(crate) fn rustc(&self) -> anyhow::Result<PathBuf> {
+        let name = self.0.rustc();
+        if name.is_absolute() {
+            return Ok(name.into());
+        }
+        process::find(&name.to_string_lossy()).context("there is no rustc on PATH")
+    }
+}
+
+/// A tool of LLVM, with or without its version in the name.
+pub(crate) fn llvm_tool(name: &str) -> Option<PathBuf> {
+    let versions = (15..=25).rev().map(|version| format!("{name}-{version}"));
+    std::iter::once(name.to_string()).chain(versions).find_map(|name| process::find(&name))
+}
+
+/// What keeps a compiler's caller out of what it makes: the sources of crates lie in a home folder, and panics tell
+/// their places.
+fn nobodys_home() -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let user = || std::env::home_dir().unwrap_or_default().join(".cargo");
+    format!("--remap-path-prefix={}=/cargo", home.unwrap_or_else(user).display())
 }
 
 /// The rule, without the machine.
@@ -126,6 +184,9 @@ impl Toolchain {
         command.args([subcommand, "--release", "--target", self.board.target()]);
         command.args(["--package", self.board.name()]);
         command.env("CARGO_TARGET_DIR", workspace::images());
+        // Joined to the flags in .cargo/config.toml.
+        let flags = format!("target.{}.rustflags=[{:?}]", self.board.target(), nobodys_home());
+        command.args(["--config", &flags]);
         if self.origin == Origin::Debian {
             command.env("RUSTC", self.origin.rustc()).env("CARGO", self.origin.cargo());
             command.env("RUSTDOC", "/usr/bin/rustdoc");

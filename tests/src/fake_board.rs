@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::{Mutex, PoisonError};
 
 use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
-use kernel_core::{Memory, Outcome, Platform};
+use kernel_core::{Memory, Outcome, Platform, Trust};
 
 use crate::report::Report;
 
@@ -25,6 +25,7 @@ pub struct FakeBoard {
     log: RefCell<Vec<u8>>,
     lost: Cell<u64>,
     serial: Serial,
+    trust: Option<Trust>,
     running: Cell<Option<&'static str>>,
 }
 
@@ -58,6 +59,12 @@ impl FakeBoard {
         Self { serial, ..Self::default() }
     }
 
+    /// A board that trusts these keys.
+    #[must_use]
+    pub fn with_trust(trust: Trust) -> Self {
+        Self { trust: Some(trust), ..Self::default() }
+    }
+
     /// Boots `initrd`. Its memory is never given back, as on a board.
     ///
     /// # Panics
@@ -67,7 +74,8 @@ impl FakeBoard {
         // A panic in one test must not fail the others too.
         let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let workspace = vec![0; ActiveProfile::verifier_words(initrd.len())].leak();
-        let outcome = kernel_core::boot(&self, aligned(&initrd), workspace);
+        let trust = self.trust.as_ref().unwrap_or(&Trust::ANYTHING);
+        let outcome = kernel_core::boot(&self, aligned(&initrd), trust, workspace);
         assert_eq!(self.running.get(), None, "no program runs after the end");
         let log = self.log.into_inner();
         HostBoot { outcome, report: Report::read(&log), log, lost_lines: self.lost.get() }

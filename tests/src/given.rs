@@ -45,6 +45,17 @@ impl Given {
     }
 }
 
+/// Whether `test` can go on: the boot loader of disks for `firmware` (`UEFI`, `BIOS`) was built. If not, it is said to
+/// be skipped.
+#[must_use]
+pub fn have_loader_or_skip(test: &str, firmware: &str) -> bool {
+    let is_there = std::env::var_os(format!("SKEP_LOADER_{firmware}")).is_some();
+    if !is_there {
+        say(format_args!("{test} skips: the boot loader for {firmware} was not built"));
+    }
+    is_there
+}
+
 /// Tells the person who runs the tests something, also when the test passes.
 pub fn say(text: fmt::Arguments<'_>) {
     // Not println!, whose text the test harness keeps to itself. A closed output is nobody's failure.

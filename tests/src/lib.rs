@@ -8,6 +8,7 @@
 pub mod archive;
 pub mod assembler;
 pub mod cargo;
+pub mod command;
 pub mod demand;
 pub mod device_tree;
 pub mod el1;

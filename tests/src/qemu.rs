@@ -57,6 +57,28 @@ impl Pc {
     }
 }
 
+/// A pc's disk, and what the pc makes of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Disk<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Its format, by QEMU's name: `raw`, `qcow2`, `vpc`.
+    pub format: &'a str,
+    /// What starts the loader on it.
+    pub firmware: Firmware,
+    /// The device, by QEMU's name, with `drive=disk` to come.
+    pub device: &'a str,
+}
+
+/// A pc's firmware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Firmware {
+    /// `SeaBIOS`, with a VGA BIOS.
+    Bios,
+    /// OVMF, without any screen.
+    Uefi,
+}
+
 /// How a machine ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -101,6 +123,7 @@ impl Boot {
 pub struct Vm {
     command: Command,
     append: Vec<String>,
+    limit: Duration,
 }
 
 impl Vm {
@@ -119,6 +142,21 @@ impl Vm {
         Self::new("qemu-system-x86_64", machine.machine()).args(&["-m", &memory]).file("-kernel", image)
     }
 
+    /// A pc that boots from a disk, and powers off at its end.
+    #[must_use]
+    pub fn pc_disk(machine: Pc, memory_mib: u32, disk: Disk<'_>) -> Self {
+        let Disk { file, format, firmware, device } = disk;
+        let memory = memory_mib.to_string();
+        let drive = format!("if=none,id=disk,format={format},file={}", file.display());
+        let device = format!("{device},drive=disk");
+        let firmware: &[&str] = match firmware {
+            Firmware::Bios => &["-vga", "std"],
+            Firmware::Uefi => &["-bios", "/usr/share/ovmf/OVMF.fd"],
+        };
+        let vm = Self::new("qemu-system-x86_64", machine.machine()).args(&["-m", &memory]);
+        vm.args(firmware).args(&["-drive", &drive, "-device", &device])
+    }
+
     /// A Raspberry Pi 3 with `image` as its kernel, on which an instruction takes one nanosecond.
     #[must_use]
     pub fn rpi3(image: &Path) -> Self {
@@ -129,6 +167,14 @@ impl Vm {
     #[must_use]
     pub fn rpi3_in_real_time(image: &Path) -> Self {
         Self::new("qemu-system-aarch64", "raspi3b").args(&["-semihosting"]).file("-kernel", image)
+    }
+
+    /// A Raspberry Pi 3 without anybody to tell an exit status to, like a board: it goes on until it is stopped.
+    #[must_use]
+    pub fn rpi3_alone(image: &Path) -> Self {
+        Self::new("qemu-system-aarch64", "raspi3b")
+            .args(&["-icount", "shift=0,sleep=off"])
+            .file("-kernel", image)
     }
 
     /// A Raspberry Pi 3 with `image` and `initrd` in its memory, entered at EL1 by a loader written to `stub`.
@@ -149,7 +195,13 @@ impl Vm {
         command.args(["-M", machine, "-accel", "tcg", "-nodefaults", "-no-reboot", "-display", "none"]);
         command.args(["-serial", "stdio"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        Self { command, append: Vec::new() }
+        Self { command, append: Vec::new(), limit: LIMIT }
+    }
+
+    /// Stops it after this time.
+    #[must_use]
+    pub fn limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     /// Gives it an initrd.
@@ -195,13 +247,13 @@ impl Vm {
         let program = PathBuf::from(self.command.get_program());
         let machine = self.command.spawn();
         let machine = machine.unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
-        let (end, log) = follow(machine);
+        let (end, log) = follow(machine, self.limit);
         let report = Report::read(&log);
         Boot { end, log, report }
     }
 }
 
-fn follow(mut machine: Child) -> (End, Vec<u8>) {
+fn follow(mut machine: Child, limit: Duration) -> (End, Vec<u8>) {
     let begin = Instant::now();
     let mut serial = machine.stdout.take().expect("the serial line is a pipe");
     let (sender, receiver) = mpsc::channel();
@@ -213,7 +265,7 @@ fn follow(mut machine: Child) -> (End, Vec<u8>) {
         let _ = sender.send(());
         log
     });
-    let hung = receiver.recv_timeout(LIMIT.saturating_sub(begin.elapsed())).is_err();
+    let hung = receiver.recv_timeout(limit.saturating_sub(begin.elapsed())).is_err();
     if hung {
         machine.kill().expect("QEMU can be stopped");
     }

@@ -84,6 +84,19 @@ impl Report {
         results
     }
 
+    /// The verifier's decision on each program, with what it found out; without what depends on the engine.
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<Record<String>> {
+        let programs = self.records.iter().filter(|record| matches!(record, Record::Program { .. }));
+        let without_engine = programs.cloned().map(|mut record| {
+            if let Record::Program { engine, jited_bytes, .. } = &mut record {
+                (*engine, *jited_bytes) = (None, None);
+            }
+            record
+        });
+        without_engine.collect()
+    }
+
     /// The names of the programs that ran, in order.
     #[must_use]
     pub fn order(&self) -> Vec<&str> {

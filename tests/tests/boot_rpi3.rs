@@ -224,17 +224,41 @@ fn every_program_returns_the_same_on_both_boards() {
         let common = results.len().min(on_rpi3[program].len());
         assert_eq!(results[..common], on_rpi3[program][..common], "{program:?}");
     }
-    assert_eq!(verdicts(&pc), verdicts(&rpi3));
+    assert_eq!(pc.report.verdicts(), rpi3.report.verdicts());
 }
 
-/// The verifier's decision on each program, with what it found out.
-fn verdicts(boot: &Boot) -> Vec<Record<String>> {
-    let programs = boot.report.records.iter().filter(|record| matches!(record, Record::Program { .. }));
-    let without_engine = programs.cloned().map(|mut record| {
-        if let Record::Program { engine, jited_bytes, .. } = &mut record {
-            (*engine, *jited_bytes) = (None, None);
-        }
-        record
-    });
-    without_engine.collect()
+/// Flashes of the light in `seconds` of the board's time, by QEMU's log: the firmware it plays knows no such pin, and
+/// says so for each switch.
+fn switches(given: &Given, test: &str, words: &[&str], initrd: Option<&std::path::Path>) -> (usize, Boot) {
+    let folder = scratch("boot_rpi3");
+    let log = folder.join(format!("{test}.log"));
+    let log_name = log.display().to_string();
+    let mut vm =
+        Vm::rpi3_alone(&given.rpi3).dtb(&dtb(test)).args(&["-d", "unimp,guest_errors", "-D", &log_name]);
+    for word in words {
+        vm = vm.append(word);
+    }
+    if let Some(initrd) = initrd {
+        vm = vm.initrd(initrd);
+    }
+    let boot = vm.limit(std::time::Duration::from_secs(4)).boot();
+    let log = std::fs::read_to_string(log).expect("QEMU wrote its log");
+    (log.matches("0x00038041").count(), boot)
+}
+
+#[test]
+fn on_a_board_the_light_goes_on_after_the_end_and_the_report_is_complete() {
+    let test = "on_a_board_the_light_goes_on_after_the_end_and_the_report_is_complete";
+    let Some(given) = Given::or_skip(test) else { return };
+    let (file, initrd) = demo(&given, test);
+    let (count, boot) = switches(&given, test, &[], Some(&file));
+    assert_eq!(boot.end, tests::qemu::End::Hang, "nobody takes the exit status:\n{}", boot.text());
+    assert_as_manifest_says(&boot.report, &initrd);
+    // The four waits between five beats of a 20 ms program, and blinking for ever after.
+    assert!(count > 20, "{count} switches");
+    let (count, boot) = switches(&given, test, &["selftest=panic"], None);
+    let [Record::Panic { .. }] = &boot.report.records[..] else {
+        panic!("one panic record expected:\n{}", boot.text());
+    };
+    assert!(count > 20, "{count} switches");
 }

@@ -16,6 +16,7 @@ mod platform;
 mod report;
 mod self_test;
 mod time;
+mod trust;
 
 use alloc::vec;
 
@@ -37,7 +38,8 @@ extern "C" fn kmain(handover: &Handover) -> ! {
     let platform = Pc::new();
     self_test::run(&handover.command_line, &platform);
     let workspace = vec![0; ActiveProfile::verifier_words(initrd.len())].leak();
-    match kernel_core::boot(&platform, initrd, workspace) {
+    let trust = trust::trust(&handover.command_line);
+    match kernel_core::boot(&platform, initrd, &trust, workspace) {
         Outcome::Ok => ending::end(Ending::Ok),
         Outcome::Failed => ending::end(Ending::Failed),
     }

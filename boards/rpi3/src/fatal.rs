@@ -7,8 +7,10 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use kernel_aarch64::fault::Fault;
 use kernel_aarch64::{interrupts, mmu, semihosting};
 use kernel_core::Outcome;
+use kernel_drivers::activity_led::BlinkCode;
 use kernel_report::{Line, Record};
 
+use crate::led;
 use crate::running::RUNNING;
 use crate::serial::SERIAL;
 use crate::text::Text;
@@ -22,11 +24,17 @@ static REPORTING: AtomicBool = AtomicBool::new(false);
 
 /// Ends the image as its outcome says: status 0 or 1.
 pub(crate) fn finish(outcome: Outcome) -> ! {
+    match outcome {
+        Outcome::Ok => end(0, BlinkCode::OK),
+        Outcome::Failed => end(1, BlinkCode::FAILED),
+    }
+}
+
+/// The end: a status for an emulator; and on a board, where the image cannot go anywhere, a light that tells it.
+fn end(status: u64, code: BlinkCode) -> ! {
     SERIAL.flush();
-    semihosting::exit(match outcome {
-        Outcome::Ok => 0,
-        Outcome::Failed => 1,
-    })
+    semihosting::exit(status);
+    led::blink(code)
 }
 
 /// Reports an exception and ends the image.
@@ -53,7 +61,7 @@ pub(crate) fn on_fault(fault: &Fault<'_>) -> ! {
             program,
         });
     });
-    crash()
+    end(CRASHED, BlinkCode::EXCEPTION)
 }
 
 /// Reports a panic and ends the image.
@@ -66,7 +74,7 @@ pub(crate) fn on_panic(info: &PanicInfo<'_>) -> ! {
     reason.put(format_args!("{}", info.message()));
     say(format_args!("panic at {}: {}", at.as_str(), reason.as_str()));
     record(&Record::Panic { at: at.as_str(), reason: reason.as_str() });
-    crash()
+    end(CRASHED, BlinkCode::PANIC)
 }
 
 /// The exception in two or three words.
@@ -81,13 +89,8 @@ fn begin_report() {
     interrupts::mask_all();
     if REPORTING.swap(true, Ordering::Relaxed) {
         // The reporting itself broke: what is in the ring is all there is to say.
-        crash();
+        end(CRASHED, BlinkCode::EXCEPTION);
     }
-}
-
-fn crash() -> ! {
-    SERIAL.flush();
-    semihosting::exit(CRASHED)
 }
 
 fn say(text: fmt::Arguments<'_>) {

@@ -8,7 +8,9 @@ use core::ops::Range;
 use kernel_aarch64::device_tree::{self, Arguments, Chosen, HEADER_BYTES};
 use kernel_aarch64::{layout, mmu};
 use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
-use kernel_core::initrd;
+use kernel_core::{Trust, initrd, signature};
+
+use crate::trust;
 
 /// Where the initrd is without a device tree: QEMU puts it there, and `config.txt` asks the firmware to.
 const INITRD_ADDRESS: u64 = 0x0800_0000;
@@ -23,6 +25,8 @@ pub(crate) struct Handover {
     pub(crate) arguments: Arguments,
     /// The initrd; empty if there is none.
     pub(crate) initrd: &'static mut [u8],
+    /// Whose initrd is let in.
+    pub(crate) trust: Trust,
     /// Where the initrd was looked for, for people.
     pub(crate) searched: &'static str,
     /// The verifier's memory.
@@ -35,11 +39,13 @@ pub(crate) struct Handover {
 /// Called once, by `main`.
 pub(crate) unsafe fn take(x0: usize) -> Handover {
     let chosen = chosen(x0 as u64);
+    let arguments = chosen.as_ref().map(|chosen| chosen.arguments.clone()).unwrap_or_default();
+    let trust = trust::trust(&arguments);
     let (range, searched) = match &chosen {
         Some(Chosen { initrd: Some(range), .. }) if is_free_memory(range) => (range.clone(), "device tree"),
         Some(Chosen { initrd: Some(_), .. }) => (0..0, "device tree, which puts it outside of memory"),
         Some(_) => (0..0, "device tree"),
-        None => (archive_at_fixed_address(), "memory at 0x08000000, no device tree"),
+        None => (initrd_at_fixed_address(&trust), "memory at 0x08000000, no device tree"),
     };
     // SAFETY: 1. The range is empty or free memory, checked or constant. 2. Nothing else refers to it: the
     // device tree's slice is gone, and this is called once.
@@ -47,12 +53,7 @@ pub(crate) unsafe fn take(x0: usize) -> Handover {
     let workspace = &raw mut WORKSPACE;
     // SAFETY: called once, so this is the only reference ever.
     let workspace = unsafe { &mut *workspace };
-    Handover {
-        arguments: chosen.map(|chosen| chosen.arguments).unwrap_or_default(),
-        initrd,
-        searched,
-        workspace,
-    }
+    Handover { arguments, initrd, trust, searched, workspace }
 }
 
 /// Reads the device tree at `address`, if there is one.
@@ -62,12 +63,16 @@ fn chosen(address: u64) -> Option<Chosen> {
     device_tree::chosen(memory(address..address + bytes as u64)?).ok()
 }
 
-/// The archive at the fixed address, as far as it reaches: at most to the end of memory. Memory of zeros is no archive at all; anything
-/// else is handed on, so that what is wrong with it gets reported.
-fn archive_at_fixed_address() -> Range<u64> {
+/// The initrd at the fixed address, as far as it reaches: at most to the end of memory. Memory of zeros is none at all; anything else is handed
+/// on, so that what is wrong with it gets reported. Where it has to be signed, no archive is read to find its end:
+/// the head of a signed one tells it, and one that is not signed gets refused however long it is.
+fn initrd_at_fixed_address(trust: &Trust) -> Range<u64> {
+    let may_be_read = trust.is_required() == Ok(false);
     let bytes = match memory(INITRD_ADDRESS..mmu::RAM.end) {
-        Some(memory) if memory[..4] != [0; 4] => initrd::extent(memory),
-        _ => 0,
+        Some(memory) if memory[..4] == [0; 4] => 0,
+        Some(memory) if signature::is_signed(memory) || !may_be_read => signature::extent(memory),
+        Some(memory) => initrd::extent(memory),
+        None => 0,
     };
     INITRD_ADDRESS..INITRD_ADDRESS + bytes as u64
 }

@@ -52,9 +52,14 @@ pub(crate) static CORE: LocalInterrupts<Mmio> = LocalInterrupts::new({
     unsafe { Mmio::new(LOCAL, local_interrupts::BYTES) }
 });
 
+/// All pins.
+pub(crate) const fn pins() -> Gpio<Mmio> {
+    Gpio::new(peripheral(0x20_0000, gpio::BYTES))
+}
+
 /// Gives pins 14 and 15 to the PL011 and takes their pulls off: a serial line drives them.
 pub(crate) fn connect_uart() {
-    let pins = Gpio::new(peripheral(0x20_0000, gpio::BYTES));
+    let pins = pins();
     for pin in [TRANSMIT_PIN, RECEIVE_PIN] {
         pins.select_alternate_0(pin);
         pins.remove_pull(pin);
@@ -68,7 +73,8 @@ pub(crate) fn uart_divisors() -> Divisors {
     told.and_then(|clock_hz| Divisors::new(clock_hz, BAUD)).unwrap_or(USUAL)
 }
 
-fn mailbox() -> Mailbox<Mmio> {
+/// The firmware's mailbox, with the shared page to lay messages in: for the main program, and for the end of the image.
+pub(crate) fn mailbox() -> Mailbox<Mmio> {
     let page = layout::shared().start;
     // SAFETY: 1. `mmu` maps the shared page, not cached. 2. The linker script reserves it for this.
     let message = unsafe { Mmio::new(page as usize, mailbox::MESSAGE_BYTES) };

@@ -9,11 +9,13 @@ mod exceptions;
 mod fatal;
 mod handover;
 mod hardware;
+mod led;
 mod running;
 mod selftest;
 mod serial;
 mod text;
 mod time;
+mod trust;
 
 use core::arch::naked_asm;
 use core::panic::PanicInfo;
@@ -53,6 +55,7 @@ extern "C" fn main(x0: usize, entry_level: u64) -> ! {
     vectors::install(&HOOKS);
     hardware::connect_uart();
     SERIAL.start(hardware::uart_divisors());
+    led::start();
     RANDOM.start();
     exceptions::route_interrupts();
     interrupts::unmask();
@@ -64,7 +67,7 @@ extern "C" fn main(x0: usize, entry_level: u64) -> ! {
     if let Some(name) = handover.arguments.value("selftest") {
         selftest::run(name, &board);
     }
-    let outcome = kernel_core::boot(&board, handover.initrd, handover.workspace);
+    let outcome = kernel_core::boot(&board, handover.initrd, &handover.trust, handover.workspace);
     board.say(format_args!(
         "rpi3: {} alarm interrupts, {} serial interrupts",
         ALARM.rung(),
@@ -126,6 +129,7 @@ impl Platform for Rpi3 {
     }
 
     fn sleep_until(&self, until: u64) {
+        led::beat(until.saturating_sub(self.now()));
         ALARM.sleep_until(self.clock.first_tick_at(until));
     }
 

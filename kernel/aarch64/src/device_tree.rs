@@ -13,7 +13,7 @@ const LONGEST_TREE: u32 = 1 << 20;
 const MAGIC: u32 = 0xd00d_feed;
 
 /// Bytes of a command line that are kept.
-const ARGUMENT_BYTES: usize = 256;
+const ARGUMENT_BYTES: usize = 1024;
 
 /// The boot loader's message. It borrows nothing: the tree's memory may be used for something else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Chosen {
     pub arguments: Arguments,
 }
 
-/// A command line of `key=value` words, cut after 256 bytes.
+/// A command line of `key=value` words, cut after 1,024 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arguments {
     bytes: [u8; ARGUMENT_BYTES],
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_command_line_that_is_no_text_has_no_values() {
-        for line in [&b"a=\xff b=1\0"[..], b"", b"\0a=1", &[b'x'; 1000]] {
+        for line in [&b"a=\xff b=1\0"[..], b"", b"\0a=1", &[b'x'; 3000]] {
             let arguments = Arguments::from_property(line);
             assert_eq!((arguments.value("a"), arguments.value("b")), (None, None));
         }

@@ -4,7 +4,6 @@
 
 use core::arch::naked_asm;
 
-use crate::interrupts;
 use crate::syndrome::{Syndrome, UNKNOWN};
 
 /// `SYS_EXIT` (Semihosting for AArch32 and AArch64, 2.0, section 7.9).
@@ -12,14 +11,12 @@ const SYS_EXIT: u64 = 0x18;
 /// Reason code `ADP_Stopped_ApplicationExit`: the next word is the status.
 const APPLICATION_EXIT: u64 = 0x2_0026;
 
-/// Ends the image. Nobody listening, on a board without a debugger, makes the call an undefined instruction;
-/// the vectors recognise that and stop the processor instead.
-pub fn exit(status: u64) -> ! {
+/// Ends the image where somebody listens. On a board without a debugger the call is an undefined instruction; the
+/// vectors recognise that and go on behind it, and this returns.
+pub fn exit(status: u64) {
     let block = [APPLICATION_EXIT, status];
     // SAFETY: the block is what SYS_EXIT asks for, two words that live as long as the call.
     unsafe { call(SYS_EXIT, &block) };
-    // A listener that lets the program go on after its exit.
-    interrupts::stop()
 }
 
 /// The call: operation in `w0`, address of its parameters in `x1`.

@@ -16,7 +16,10 @@ pub mod pcap;
 pub mod platform;
 mod running;
 mod services;
+pub mod signature;
 mod supervisor;
+pub mod trust;
 
 pub use platform::{Memory, Outcome, Platform};
 pub use supervisor::boot;
+pub use trust::Trust;

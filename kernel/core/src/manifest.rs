@@ -6,12 +6,13 @@
 //! ```text
 //! skep-manifest 1
 //! run_for=100000000
+//! sequence=7
 //! program object=fib.o program=fib trigger=once priority=normal criticality=low expect=55 on_restart=clear
 //! program object=led.o program=led trigger=every:10000000 priority=high deadline=5000000 criticality=high on_restart=keep safe_value=0
 //! program object=drop.o program=drop trigger=xdp priority=low criticality=low expect=rejected on_restart=clear packets=web.pcap
 //! ```
 //!
-//! The second line may be left out, and so may every key but `object` and `program`; times are nanoseconds, numbers
+//! The second and the third line may be left out, and so may every key but `object` and `program`; times are nanoseconds, numbers
 //! are decimal. [`Header`] and [`Entry`] write this format and [`Manifest::parse`] reads it, so there is one definition.
 
 use core::fmt;
@@ -49,6 +50,7 @@ const MAGIC: &str = "skep-manifest 1";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manifest<'a> {
     run_for_ns: u64,
+    sequence: u64,
     programs: parse::Span<'a>,
 }
 
@@ -65,6 +67,12 @@ impl<'a> Manifest<'a> {
     #[must_use]
     pub fn run_for_ns(&self) -> u64 {
         self.run_for_ns
+    }
+
+    /// How new it is: an image can be told to refuse older ones. 0 if it does not say.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     /// The programs in the order of the file.
@@ -85,11 +93,17 @@ impl<'a> Manifest<'a> {
 pub struct Header {
     /// How long periodic programs are released, in nanoseconds.
     pub run_for_ns: u64,
+    /// How new the initrd is; not written if 0.
+    pub sequence: u64,
 }
 
 impl fmt::Display for Header {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{MAGIC}\nrun_for={}", self.run_for_ns)
+        write!(out, "{MAGIC}\nrun_for={}", self.run_for_ns)?;
+        if self.sequence > 0 {
+            write!(out, "\nsequence={}", self.sequence)?;
+        }
+        Ok(())
     }
 }
 

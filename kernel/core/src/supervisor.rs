@@ -13,6 +13,8 @@ use crate::narration::{Narrator, Pace};
 use crate::platform::{Outcome, Platform};
 use crate::running::Runner;
 use crate::services::Random;
+use crate::signature::{self, Origin};
+use crate::trust::Trust;
 
 /// Most files of one initrd.
 const MAX_FILES: usize = 64;
@@ -27,12 +29,19 @@ type Files = [Option<File>; MAX_FILES];
 type Memory = <ActiveProfile as PhysicalProfile>::MemoryStrategy;
 
 /// Boots: loads every program of `initrd`, verifying in `workspace`, and runs what was accepted. Everything
-/// that happens is reported through `platform`; nothing in the initrd can end it early.
-pub fn boot<P: Platform>(platform: &P, initrd: &'static mut [u8], workspace: &'static mut [u64]) -> Outcome {
+/// that happens is reported through `platform`; nothing in the initrd can end it early. Nothing of it is read
+/// before `trust` has let it in.
+pub fn boot<P: Platform>(
+    platform: &P,
+    initrd: &'static mut [u8],
+    trust: &Trust,
+    workspace: &'static mut [u64],
+) -> Outcome {
     let mut narrator = Narrator::new(platform);
     announce(&mut narrator, initrd.len());
-    let mut files = read_files(initrd, &mut narrator);
+    let mut files = read_files(admit(initrd, trust, &mut narrator), &mut narrator);
     let manifest = read_manifest(&mut files, &mut narrator);
+    let manifest = newer_than(trust.oldest(), manifest, &mut files, &mut narrator);
     let mut defs = [MapDef::VACANT; MAX_MAPS];
     let mut maps = [const { Map::<Memory>::vacant() }; MAX_MAPS];
     let vacant = Map::<Memory>::vacant();
@@ -68,15 +77,42 @@ fn announce<P: Platform>(narrator: &mut Narrator<'_, P>, initrd: usize) {
     narrator.record(Pace::MayWait, &Record::Boot { board, profile, version, ns });
 }
 
+/// The archive, if whoever made it is believed; else nothing.
+fn admit<P: Platform>(
+    initrd: &'static mut [u8],
+    trust: &Trust,
+    narrator: &mut Narrator<'_, P>,
+) -> &'static mut [u8] {
+    if initrd.is_empty() {
+        let reason = format_args!("there is none: give the image an archive made by `skep pack`");
+        narrator.refuse("initrd", 0, reason);
+        return &mut [];
+    }
+    match signature::admit(initrd, trust) {
+        Ok(admitted) => {
+            match admitted.origin() {
+                Origin::Unasked => {}
+                Origin::Unchecked(key) => narrator.say(
+                    Pace::MayWait,
+                    format_args!("signature: by key {key}, not checked: this image trusts no key"),
+                ),
+                Origin::Signed(key) => {
+                    narrator.say(Pace::MayWait, format_args!("signature: by key {key}, genuine"));
+                }
+            }
+            admitted.into_archive()
+        }
+        Err(refusal) => {
+            narrator.refuse("initrd", 0, format_args!("{refusal}"));
+            &mut []
+        }
+    }
+}
+
 fn read_files<P: Platform>(initrd: &'static mut [u8], narrator: &mut Narrator<'_, P>) -> Files {
     let mut files: Files = [const { None }; MAX_FILES];
     let mut count = 0;
     if initrd.is_empty() {
-        narrator.refuse(
-            "initrd",
-            0,
-            format_args!("there is none: give the image an archive made by `skep pack`"),
-        );
         return files;
     }
     for entry in initrd::entries(initrd) {
@@ -119,6 +155,24 @@ fn read_manifest<P: Platform>(
             None
         }
     }
+}
+
+/// The manifest, unless this initrd is older than what is taken; then there is neither manifest nor file.
+fn newer_than<P: Platform>(
+    oldest: u64,
+    manifest: Option<Manifest<'static>>,
+    files: &mut Files,
+    narrator: &mut Narrator<'_, P>,
+) -> Option<Manifest<'static>> {
+    let sequence = manifest.map_or(0, |manifest| manifest.sequence());
+    if sequence >= oldest {
+        return manifest;
+    }
+    files.fill_with(|| None);
+    let reason =
+        format_args!("sequence number {sequence}, and this image takes none below {oldest}: it is too old");
+    narrator.refuse("initrd", 0, reason);
+    None
 }
 
 fn run<P: Platform>(loader: &Loader<'_, ActiveProfile>, files: &Files, narrator: &mut Narrator<'_, P>) {

@@ -13,6 +13,7 @@ pub mod port;
 #[cfg(test)]
 extern crate std;
 
+pub mod activity_led;
 #[cfg(test)]
 mod fake;
 pub mod gpio;

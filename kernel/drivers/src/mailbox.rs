@@ -2,6 +2,7 @@
 //!
 //! Registers and message layout as in the firmware's wiki, "Mailboxes" and "Mailbox property interface".
 
+use crate::gpio::Level;
 use crate::registers::Registers;
 
 mod offset {
@@ -21,10 +22,12 @@ const EMPTY: u32 = 1 << 30;
 const PROPERTY_CHANNEL: u32 = 8;
 const REQUEST: u32 = 0;
 const RESPONSE_OK: u32 = 0x8000_0000;
+const GET_BOARD_REVISION: u32 = 0x0001_0002;
 const GET_CLOCK_RATE: u32 = 0x0003_0002;
+const SET_PIN: u32 = 0x0003_8041;
 const MESSAGE_WORDS: usize = 8;
-/// Where the answered rate is, in words.
-const RATE_WORD: usize = 6;
+/// Where a tag's values are, in words.
+const VALUE_WORDS: [usize; 2] = [5, 6];
 /// Looks at a status register before giving up: a firmware that lives answers within a millisecond.
 const PATIENCE: usize = 1_000_000;
 
@@ -59,15 +62,35 @@ impl<R: Registers> Mailbox<R> {
 
     /// The rate of a clock in hertz. `None` if the firmware does not answer, or not with a rate.
     pub fn clock_rate(&self, clock: FirmwareClock) -> Option<u32> {
-        // Size, request; tag, room for its values, request, clock, rate; end of tags.
-        let words = [MESSAGE_BYTES as u32, REQUEST, GET_CLOCK_RATE, 8, REQUEST, clock as u32, 0, 0];
+        let [_, rate] = self.property(GET_CLOCK_RATE, [clock as u32, 0])?;
+        (rate != 0).then_some(rate)
+    }
+
+    /// The board's revision code ("New-style revision codes" of the firmware's documentation). `None` if the
+    /// firmware does not answer.
+    pub fn board_revision(&self) -> Option<u32> {
+        self.property(GET_BOARD_REVISION, [0, 0]).map(|[revision, _]| revision)
+    }
+
+    /// Drives a pin of the firmware's own: those from 128 on are behind an expander that only it can reach.
+    pub fn drive_pin(&self, pin: u32, level: Level) -> Option<()> {
+        let level = match level {
+            Level::Low => 0,
+            Level::High => 1,
+        };
+        self.property(SET_PIN, [pin, level]).map(drop)
+    }
+
+    /// Asks one thing with two values, and returns the values of the answer.
+    fn property(&self, tag: u32, values: [u32; 2]) -> Option<[u32; 2]> {
+        // Size, request; tag, room for its values, request, the values; end of tags.
+        let words = [MESSAGE_BYTES as u32, REQUEST, tag, 8, REQUEST, values[0], values[1], 0];
         for (index, word) in words.into_iter().enumerate() {
             self.message.write(index * 4, word);
         }
         self.call()?;
         let answered = self.message.read(4) == RESPONSE_OK;
-        let rate = self.message.read(RATE_WORD * 4);
-        (answered && rate != 0).then_some(rate)
+        answered.then(|| VALUE_WORDS.map(|word| self.message.read(word * 4)))
     }
 
     /// Gives the message to the firmware and waits until it gives it back.
@@ -123,6 +146,18 @@ mod tests {
         assert_eq!(registers.writes(), [(offset::WRITE, 0xc020_0008)]);
         let words: std::vec::Vec<_> = message.writes().into_iter().map(|write| write.1).collect();
         assert_eq!(words, [32, 0, 0x30002, 8, 0, 2, 0, 0]);
+    }
+
+    #[test]
+    fn a_pin_is_named_with_its_level_and_a_board_by_its_revision() {
+        let (registers, message) = (postman(), answer(RESPONSE_OK, 0));
+        let mailbox = Mailbox::new(&registers, &message, BUS_ADDRESS, || ());
+        assert_eq!(mailbox.drive_pin(130, Level::High), Some(()));
+        let words: std::vec::Vec<_> = message.writes().into_iter().map(|write| write.1).collect();
+        assert_eq!(words, [32, 0, 0x38041, 8, 0, 130, 1, 0]);
+        let message = Fake::answering(|_, register| [0, RESPONSE_OK, 0, 0, 0, 0xa0_2082, 0, 0][register / 4]);
+        let mailbox = Mailbox::new(&registers, &message, BUS_ADDRESS, || ());
+        assert_eq!(mailbox.board_revision(), Some(0xa0_2082));
     }
 
     #[test]

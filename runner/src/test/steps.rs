@@ -6,7 +6,9 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::board::Board;
-use crate::{build, process, toolchain, workspace};
+use crate::cli::Firmware;
+use crate::packages::{Need, OnMissing};
+use crate::{build, image, process, toolchain, workspace};
 
 /// One thing to check.
 pub(super) struct Step {
@@ -52,6 +54,9 @@ pub(super) fn images() -> anyhow::Result<Vec<Step>> {
     for board in [Board::Pc, Board::Rpi3] {
         let make = move || build::make(board).map(End::Made);
         steps.push(step(&format!("image, {}", board.name()), Box::new(make)));
+    }
+    for firmware in [Firmware::Uefi, Firmware::Bios] {
+        steps.push(step(&format!("boot loader, {}", firmware.name()), Box::new(move || loader(firmware))));
     }
     // Found now: building the tests may put another file in this one's place.
     let this_tool = std::env::current_exe().context("cannot find this tool's own file")?;
@@ -125,6 +130,15 @@ fn board_documentation(board: Board) -> anyhow::Result<End> {
     end(cargo.args(["--no-deps", "--package", board.architecture_crate()]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
+/// Built here once, so that no test pays for it.
+fn loader(firmware: Firmware) -> anyhow::Result<End> {
+    if !Need::Loader(firmware).is_met() {
+        return Ok(End::Skipped(format!("this machine lacks {}", Need::Loader(firmware).describe())));
+    }
+    image::prepare_loader(firmware, OnMissing::Print)?;
+    Ok(End::Passed(String::new()))
+}
+
 fn integration(this_tool: &Path) -> anyhow::Result<End> {
     let mut cargo = process::host_cargo();
     cargo.args(["test", "--no-fail-fast", "--package", "tests"]);
@@ -146,6 +160,11 @@ fn given(cargo: &mut Command, this_tool: &Path) {
     cargo.env("SKEP_BIN", this_tool);
     cargo.env("SKEP_PC_ELF", pc.boot).env("SKEP_PC_SYMBOLS", pc.symbols);
     cargo.env("SKEP_RPI3_IMG", rpi3.boot).env("SKEP_RPI3_SYMBOLS", rpi3.symbols);
+    for firmware in [Firmware::Uefi, Firmware::Bios] {
+        if let Some(loader) = image::kept_loader(firmware) {
+            cargo.env(format!("SKEP_LOADER_{}", firmware.name().to_uppercase()), loader);
+        }
+    }
 }
 
 fn end(command: &mut Command) -> anyhow::Result<End> {

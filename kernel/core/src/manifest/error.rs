@@ -22,7 +22,7 @@ pub enum Reason {
     NotAManifest,
     /// The last line has no line feed: the file was cut.
     Cut,
-    /// A line is neither `run_for=` in second place nor `program`.
+    /// A line is neither `program` nor, before the first of these, `run_for=` or behind it `sequence=`.
     UnknownLine,
     /// A token is not `key=value` with a key that exists.
     UnknownKey,

@@ -53,9 +53,10 @@ pub(super) fn manifest(bytes: &[u8]) -> Result<Manifest<'_>, ManifestError> {
     if !text.ends_with('\n') {
         return Err(ManifestError { offset: text.len(), reason: Reason::Cut });
     }
-    let (run_for_ns, programs) = run_for(body)?;
+    let (run_for_ns, body) = run_for(body)?;
+    let (sequence, programs) = sequence(body)?;
     check_programs(programs)?;
-    Ok(Manifest { run_for_ns, programs })
+    Ok(Manifest { run_for_ns, sequence, programs })
 }
 
 /// The `run_for` line, if there is one, and what follows it.
@@ -63,6 +64,14 @@ fn run_for(body: Span<'_>) -> Result<(u64, Span<'_>), ManifestError> {
     match body.strip_prefix("run_for=").and_then(|rest| rest.split_once('\n')) {
         Some((value, programs)) => Ok((time_ns(value)?, programs)),
         None => Ok((DEFAULT_RUN_FOR_NS, body)),
+    }
+}
+
+/// The `sequence` line, if there is one, and what follows it.
+fn sequence(body: Span<'_>) -> Result<(u64, Span<'_>), ManifestError> {
+    match body.strip_prefix("sequence=").and_then(|rest| rest.split_once('\n')) {
+        Some((value, programs)) => Ok((number(value)?, programs)),
+        None => Ok((0, body)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 use super::*;
 
-const SAMPLE: &str = "skep-manifest 1\nrun_for=7\n\
+const SAMPLE: &str = "skep-manifest 1\nrun_for=7\nsequence=12\n\
     program object=a.o program=one\n\
     program object=b.o program=two trigger=every:10 priority=critical deadline=5 criticality=high \
     expect=18446744073709551615 on_restart=keep safe_value=9\n\
@@ -24,12 +24,12 @@ fn line_refusal(line: &str) -> (usize, Reason) {
 #[test]
 fn what_is_written_is_read_back() {
     let read = Manifest::parse(SAMPLE.as_bytes()).unwrap();
-    let mut written = format!("{}\n", Header { run_for_ns: read.run_for_ns() });
+    let mut written = format!("{}\n", Header { run_for_ns: read.run_for_ns(), sequence: read.sequence() });
     for entry in read.entries() {
         written += &format!("{entry}\n");
     }
     let again = Manifest::parse(written.as_bytes()).unwrap();
-    assert_eq!(again.run_for_ns(), 7);
+    assert_eq!((again.run_for_ns(), again.sequence()), (7, 12));
     assert!(again.entries().eq(read.entries()));
     assert_eq!(again.entries().count(), 3);
 }
@@ -62,6 +62,19 @@ fn every_key_reaches_its_field() {
 fn run_for_has_a_default_and_no_program_is_needed() {
     let read = Manifest::parse(b"skep-manifest 1\n").unwrap();
     assert_eq!((read.run_for_ns(), read.entries().count()), (DEFAULT_RUN_FOR_NS, 0));
+    assert_eq!(read.sequence(), 0);
+}
+
+#[test]
+fn a_sequence_number_is_decimal_and_stands_before_the_programs() {
+    let sequence =
+        |text: &str| Manifest::parse(format!("{MAGIC}\n{text}").as_bytes()).map(|read| read.sequence());
+    assert_eq!(sequence("sequence=18446744073709551615\n"), Ok(u64::MAX));
+    assert_eq!(refusal("skep-manifest 1\nsequence=-1\n"), (25, Reason::BadNumber));
+    assert_eq!(refusal("skep-manifest 1\nsequence=18446744073709551616\n").1, Reason::BadNumber);
+    assert_eq!(sequence("program object=a program=b\nsequence=1\n").unwrap_err().reason, Reason::UnknownLine);
+    assert_eq!(sequence("sequence=1\nsequence=2\n").unwrap_err().reason, Reason::UnknownLine);
+    assert_eq!(sequence("sequence=1\nrun_for=2\n").unwrap_err().reason, Reason::UnknownLine);
 }
 
 #[test]
@@ -83,7 +96,8 @@ fn a_corrupted_byte_is_refused_within_the_file_or_read_as_something_else() {
             let kept = core::mem::replace(&mut bytes[at], value);
             match Manifest::parse(&bytes) {
                 Ok(read) => {
-                    let same = read.run_for_ns() == 7 && read.entries().eq(whole.entries());
+                    let same =
+                        (read.run_for_ns(), read.sequence()) == (7, 12) && read.entries().eq(whole.entries());
                     assert_eq!(same, value == kept, "byte {at} = {value}");
                 }
                 Err(error) => assert!(error.offset <= bytes.len() && value != kept),

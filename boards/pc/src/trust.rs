@@ -1,0 +1,17 @@
+//! The keys this image believes. Unsafe because the tool writes them into the finished image, where the compiler
+//! put none.
+
+use kernel_core::Trust;
+use kernel_core::trust::{BLOCK_BYTES, VACANT_BLOCK};
+use kernel_x86_64::handover::CommandLine;
+
+/// Found by its first bytes and filled in by `skep image --trust`.
+#[used]
+static BLOCK: [u8; BLOCK_BYTES] = VACANT_BLOCK;
+
+/// What the image was told to trust, by its own block and by the command line.
+pub(crate) fn trust(command_line: &CommandLine) -> Trust {
+    // SAFETY: a valid static, read as volatile: what the compiler knows of its bytes is not what they are.
+    let block = unsafe { (&raw const BLOCK).read_volatile() };
+    Trust::new(&block, command_line.value("trust"), command_line.value("oldest"))
+}
