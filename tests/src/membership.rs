@@ -10,10 +10,10 @@ mod relation;
 use std::collections::HashMap;
 
 use kernel_bpf::interpreter::FRAME_BYTES;
-use kernel_bpf::verifier::Observer;
 use kernel_bpf::verifier::state::{Entry, Held, Loop, Part, Slot, State};
 use kernel_bpf::verifier::tie::Tie;
 use kernel_bpf::verifier::value::{Pointer, Target, Value};
+use kernel_bpf::verifier::{Addresses, Observer};
 
 use crate::flat::{self, Flat, Witness};
 use relation::Relations;
@@ -95,7 +95,7 @@ impl Observer for Watch {
 impl Watch {
     /// The states of the program `text` by their instructions; `None` if there were too many to keep.
     #[must_use]
-    pub fn finish(self, text: &[u8]) -> Option<Claims> {
+    pub fn finish(self, text: &[u8], addresses: Addresses) -> Option<Claims> {
         if self.overflowed {
             return None;
         }
@@ -103,7 +103,7 @@ impl Watch {
         for (index, seen) in self.seen.iter().enumerate() {
             at.entry(seen.pc).or_default().push(index);
         }
-        Some(Claims { seen: self.seen, at, last: 0, live: live::live(text) })
+        Some(Claims { seen: self.seen, at, last: 0, live: live::live(text), addresses })
     }
 }
 
@@ -114,6 +114,7 @@ pub struct Claims {
     /// The state that the machine was in last: the next is often the one after it.
     last: usize,
     live: Vec<u16>,
+    addresses: Addresses,
 }
 
 impl Claims {
@@ -128,18 +129,44 @@ impl Claims {
     pub fn is_empty(&self) -> bool {
         self.seen.is_empty()
     }
+
+    /// Whether the machine is in a state that was seen.
+    fn judge(&self, seen: &Seen, machine: &Flat<'_>) -> Result<(), String> {
+        if seen.frames.len() != machine.frames.len() {
+            return Err("its frames are others".into());
+        }
+        if u64::from(seen.packet_bytes) > machine.world.input.len() as u64
+            && machine.world.kind.takes_packet()
+        {
+            return Err(format!("the packet has no {} bytes", seen.packet_bytes));
+        }
+        let mut all = Judge {
+            machine,
+            live: &self.live,
+            addresses: self.addresses,
+            relations: Relations::new(&seen.loops),
+        };
+        let now = self.live[machine.pc];
+        for (number, held) in seen.registers.iter().enumerate().filter(|(number, _)| now >> number & 1 != 0) {
+            all.held(held, machine.registers[number]).map_err(|why| format!("r{number}: {why}: {held:?}"))?;
+        }
+        for (depth, frame) in seen.frames.iter().enumerate() {
+            all.frame(depth, frame)?;
+        }
+        all.relations.hold()
+    }
 }
 
 impl Witness for Claims {
     fn look(&mut self, machine: &Flat<'_>) -> Result<(), String> {
         let next = self.seen.get(self.last + 1).filter(|seen| seen.pc == machine.pc);
-        if next.is_some_and(|seen| judge(seen, machine, &self.live).is_ok()) {
+        if next.is_some_and(|seen| self.judge(seen, machine).is_ok()) {
             self.last += 1;
             return Ok(());
         }
         let mut why = String::from("no state was seen here");
         for &index in self.at.get(&machine.pc).into_iter().flatten() {
-            match judge(&self.seen[index], machine, &self.live) {
+            match self.judge(&self.seen[index], machine) {
                 Ok(()) => {
                     self.last = index;
                     return Ok(());
@@ -152,28 +179,10 @@ impl Witness for Claims {
     }
 }
 
-/// Whether the machine is in a state that was seen.
-fn judge(seen: &Seen, machine: &Flat<'_>, live: &[u16]) -> Result<(), String> {
-    if seen.frames.len() != machine.frames.len() {
-        return Err("its frames are others".into());
-    }
-    if u64::from(seen.packet_bytes) > machine.world.input.len() as u64 && machine.world.kind.takes_packet() {
-        return Err(format!("the packet has no {} bytes", seen.packet_bytes));
-    }
-    let mut all = Judge { machine, live, relations: Relations::new(&seen.loops) };
-    let now = live[machine.pc];
-    for (number, held) in seen.registers.iter().enumerate().filter(|(number, _)| now >> number & 1 != 0) {
-        all.held(held, machine.registers[number]).map_err(|why| format!("r{number}: {why}: {held:?}"))?;
-    }
-    for (depth, frame) in seen.frames.iter().enumerate() {
-        all.frame(depth, frame)?;
-    }
-    all.relations.hold()
-}
-
 struct Judge<'m, 'w> {
     machine: &'m Flat<'w>,
     live: &'m [u16],
+    addresses: Addresses,
     relations: Relations,
 }
 
@@ -220,7 +229,7 @@ impl Judge<'_, '_> {
                 flat::frame_top(frame.into())
             }
             Target::Context | Target::Memory { .. } => flat::ARGUMENT,
-            // There is no metadata: it ends where it begins, at the packet's start.
+            // There is no metadata: it begins where the packet does.
             Target::Packet | Target::PacketMeta => flat::PACKET,
             Target::PacketEnd => flat::PACKET + self.machine.world.input.len() as u64,
             Target::Map { map } => flat::handle(map),
@@ -278,7 +287,9 @@ impl Judge<'_, '_> {
         for byte in 0..8 {
             let place = index * 8 + byte;
             that(slot.zero >> byte & 1 == 0 || frame.bytes[place] == 0, "a byte is not zero")?;
-            that(slot.written >> byte & 1 == 0 || frame.written[place], "a byte was not written")?;
+            // Where addresses are open, nothing depends on it.
+            let written = frame.written[place] || self.addresses == Addresses::Open;
+            that(slot.written >> byte & 1 == 0 || written, "a byte was not written")?;
         }
         if slot.part == Part::Nothing {
             return Ok(());

@@ -6,6 +6,7 @@
 //!
 //! `SKEP_SOUNDNESS_PROGRAMS` says how many programs, `SKEP_SOUNDNESS_SEED` the seed of the first.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use kernel_bpf::context::ProgramKind;
@@ -57,6 +58,7 @@ fn every_machine_is_in_a_state_that_the_verifier_told_of() {
         tally.insns,
         tally.defects.len()
     );
+    println!("{:?}", tally.refusals);
     assert!(tally.defects.is_empty(), "{}", tally.defects.join("\n"));
     assert!(share >= 30.0, "too few programs are accepted to say much");
 }
@@ -69,6 +71,7 @@ struct Tally {
     too_large: u64,
     runs: u64,
     insns: u64,
+    refusals: BTreeMap<String, u64>,
     defects: Vec<String>,
 }
 
@@ -81,6 +84,9 @@ impl Tally {
         self.runs += other.runs;
         self.insns += other.insns;
         self.defects.append(&mut other.defects);
+        for (reason, count) in other.refusals {
+            *self.refusals.entry(reason).or_default() += count;
+        }
         self
     }
 }
@@ -121,7 +127,12 @@ impl<'d> Judge<'d> {
         }));
         let proven = match decision {
             Ok(Ok(proven)) => proven,
-            Ok(Err(_)) => return Ok(()),
+            Ok(Err(rejection)) => {
+                let reason = format!("{:?}", rejection.reason);
+                let name = reason.split(['(', ' ']).next().unwrap_or_default();
+                *self.tally.refusals.entry(name.to_owned()).or_default() += 1;
+                return Ok(());
+            }
             Err(payload) if payload.is::<TooLong>() => {
                 self.tally.too_long += 1;
                 return Ok(());
@@ -129,7 +140,7 @@ impl<'d> Judge<'d> {
             Err(_) => return Err("the verifier panics".into()),
         };
         self.tally.accepted += 1;
-        let Some(mut claims) = watch.finish(&sample.text) else {
+        let Some(mut claims) = watch.finish(&sample.text, addresses) else {
             self.tally.too_large += 1;
             return Ok(());
         };

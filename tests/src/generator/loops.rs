@@ -52,7 +52,7 @@ enum Role {
 pub fn program(seed: u64) -> Sample {
     let mut random = Random::seeded(seed ^ 0x6c6f_6f70);
     let kind = *random.pick(&[ProgramKind::Xdp, ProgramKind::Syscall, ProgramKind::Memory { size: 64 }]);
-    let fuel = 2 + random.below(14);
+    let fuel = 1 + random.below(6);
     let mut loops = Loops {
         random,
         code: Assembler::default(),

@@ -79,10 +79,12 @@ impl Loops {
 
     fn access_at(&mut self, index: u8, pointer: u8) {
         let shift = self.random.below(4) as i32;
-        if self.one_in(2) {
+        // The stack is accessed at multiples of the size only.
+        let size = [Size::B, Size::H, Size::W, Size::DW][shift as usize];
+        let size = if self.one_in(8) { Size::W } else { size };
+        if shift > 0 && !self.one_in(8) {
             self.push(alu64(AluOp::Lsh, index, Operand::Imm(shift)));
         }
-        let size = *self.random.pick(&[Size::B, Size::B, Size::H, Size::W, Size::DW]);
         let (role, elsewhere) = (self.roles[2], self.one_in(2));
         let place = match role {
             Role::Bytes(len) if elsewhere => {
@@ -120,8 +122,8 @@ impl Loops {
                 let place = self.random.below(len as usize) as i16;
                 self.push(load(Size::B, register, 8, place));
             }
-            // A limit by another pointer.
-            _ => {
+            // A limit by another pointer, of the same object.
+            _ if len == ARRAY.1 => {
                 let skip = self.code.label();
                 self.push(copy(5, 10));
                 self.push(add(5, i32::from(ARRAY.0 + ARRAY.1)));
@@ -131,6 +133,7 @@ impl Loops {
                 self.code.place(skip);
                 self.push(set(5, 0));
             }
+            _ => {}
         }
     }
 
