@@ -9,10 +9,12 @@
 //! | `SKEP_PC_SYMBOLS` | the same with symbols |
 //! | `SKEP_RPI3_IMG` | the Pi's kernel8.img |
 //! | `SKEP_RPI3_SYMBOLS` | its ELF, with symbols |
+//! | `SKEP_SOUNDNESS_LONG` | set by `skep test soundness --long`: tests look at all cases, not at a share |
 //!
 //! A plain `cargo test` sets none of them.
 
 mod count;
+mod soundness;
 mod steps;
 
 use std::io::Write as _;
@@ -22,15 +24,18 @@ use std::time::Instant;
 use count::Count;
 use steps::{End, Step};
 
-use crate::cli::TestArgs;
+use crate::cli::{TestArgs, TestCommand};
 use crate::packages::{self, OnMissing};
 
 pub(crate) fn run(args: &TestArgs, on_missing: OnMissing) -> anyhow::Result<ExitCode> {
-    let mut steps = steps::host();
-    if !args.quick {
-        packages::require(&packages::ALL, on_missing)?;
-        steps.extend(steps::images()?);
-    }
+    let steps = match &args.what {
+        Some(TestCommand::Soundness(soundness)) => soundness::steps(soundness),
+        None if args.quick => steps::host(),
+        None => {
+            packages::require(&packages::ALL, on_missing)?;
+            steps::host().into_iter().chain(steps::images()?).collect()
+        }
+    };
     let mut total = Count::default();
     for step in steps {
         total.add(run_step(step));
