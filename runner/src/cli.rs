@@ -355,10 +355,26 @@ pub(crate) struct BenchVerifierArgs {
 }
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct TestArgs {
     /// Leave out what needs an image: bare-metal lints, image builds and boots
     #[arg(long)]
     pub(crate) quick: bool,
+    #[command(subcommand)]
+    pub(crate) what: Option<TestCommand>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TestCommand {
+    /// Only whether what the verifier accepts is safe, with the figures of each test
+    Soundness(SoundnessArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct SoundnessArgs {
+    /// All of it, for an hour or more: every pair of small abstract numbers, and proofs for 64 bits by z3
+    #[arg(long)]
+    pub(crate) long: bool,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Starting other programs.
 
 use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -72,6 +73,21 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<Output> {
     command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{}`", line(command)))
 }
 
+/// Runs a command to its end and prints each line of its standard output as it comes; whether it succeeded, and those
+/// lines. Its standard error is this tool's.
+pub(crate) fn watch(command: &mut Command) -> anyhow::Result<(bool, String)> {
+    let piped = command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = piped.spawn().with_context(|| format!("cannot start `{}`", line(command)))?;
+    let mut text = String::new();
+    for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
+        let line = line.context("cannot read what a command prints")?;
+        println!("{line}");
+        text += &line;
+        text.push('\n');
+    }
+    Ok((child.wait()?.success(), text))
+}
+
 /// All a command printed: its standard output, then its standard error.
 pub(crate) fn text(output: &Output) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -122,6 +138,12 @@ mod tests {
         let mut command = Command::new("gdb");
         command.args(["-ex", "target remote :1234", "it's", ""]);
         assert_eq!(line(&command), r"gdb -ex 'target remote :1234' 'it'\''s' ''");
+    }
+
+    #[test]
+    fn what_a_watched_command_prints_is_kept() {
+        let watched = watch(Command::new("sh").args(["-c", "echo one; echo two; exit 1"])).unwrap();
+        assert_eq!(watched, (false, "one\ntwo\n".to_owned()));
     }
 
     #[test]

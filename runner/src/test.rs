@@ -10,10 +10,12 @@
 //! | `SKEP_RPI3_IMG` | the Pi's kernel8.img |
 //! | `SKEP_RPI3_SYMBOLS` | its ELF, with symbols |
 //! | `SKEP_LOADER_UEFI`, `SKEP_LOADER_BIOS` | the boot loaders of disks; not set where they cannot be built |
+//! | `SKEP_SOUNDNESS_LONG` | set by `skep test soundness --long`: tests look at all cases, not at a share |
 //!
 //! A plain `cargo test` sets none of them.
 
 mod count;
+mod soundness;
 mod steps;
 
 use std::io::Write as _;
@@ -23,17 +25,20 @@ use std::time::Instant;
 use count::Count;
 use steps::{End, Step};
 
-use crate::cli::TestArgs;
+use crate::cli::{TestArgs, TestCommand};
 use crate::output;
 use crate::packages::{self, OnMissing};
 
 pub(crate) fn run(args: &TestArgs, on_missing: OnMissing) -> anyhow::Result<ExitCode> {
-    let mut steps = steps::host();
-    if !args.quick {
-        packages::require(&packages::ALL, on_missing)?;
-        packages::wish(&packages::OPTIONAL, on_missing)?;
-        steps.extend(steps::images()?);
-    }
+    let steps = match &args.what {
+        Some(TestCommand::Soundness(soundness)) => soundness::steps(soundness),
+        None if args.quick => steps::host(),
+        None => {
+            packages::require(&packages::ALL, on_missing)?;
+            packages::wish(&packages::OPTIONAL, on_missing)?;
+            steps::host().into_iter().chain(steps::images()?).collect()
+        }
+    };
     let mut total = Count::default();
     for step in steps {
         total.add(run_step(step));

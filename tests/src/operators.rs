@@ -6,5 +6,7 @@
 
 pub mod check;
 pub mod meaning;
+pub mod query;
 pub mod small;
 pub mod states;
+pub mod term;

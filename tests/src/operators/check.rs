@@ -6,7 +6,6 @@ use kernel_bpf::insn::{AluOp, Condition, Width};
 use kernel_bpf::verifier::value::refine;
 
 use super::meaning;
-use super::small::Small;
 use super::states::{Set, Sets, State, members};
 
 /// What came of checking an operator.
@@ -110,8 +109,10 @@ impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bits = |width| if width == Width::W64 { 64 } else { 32 };
         match *self {
-            Self::Operator(op, width) => write!(f, "{op:?} {}", bits(width)),
-            Self::Branch(condition, width, outcome) => write!(f, "{condition:?} {} {outcome}", bits(width)),
+            Self::Operator(op, width) => f.pad(&format!("{op:?} {}", bits(width))),
+            Self::Branch(condition, width, outcome) => {
+                f.pad(&format!("{condition:?} {} {outcome}", bits(width)))
+            }
         }
     }
 }
@@ -133,20 +134,33 @@ pub struct Share {
     pub one_of: usize,
 }
 
+impl Share {
+    /// The share of these items, the first of which has so many before it.
+    pub fn of<T>(self, before: usize, items: &[T]) -> impl Iterator<Item = &T> {
+        let first = (self.one_of - before % self.one_of) % self.one_of;
+        items.iter().skip(first).step_by(self.one_of)
+    }
+}
+
 /// Looks at a share of all pairs of states.
 #[must_use]
 pub fn check(check: Check, sets: &Sets, states: &[State], share: Share) -> Tally {
     let known: Vec<(State, Set)> = states.iter().map(|state| (*state, sets.of(state))).collect();
+    let table = Table::new(check);
+    in_parallel(&known, |row, a, tally| {
+        for b in share.of(row * known.len(), &known) {
+            table.compare(check, sets, a, b, tally);
+        }
+    })
+}
+
+/// Adds up what `f` makes of each item, given its place, on all processors.
+pub fn in_parallel<T: Sync>(items: &[T], f: impl Fn(usize, &T, &mut Tally) + Sync) -> Tally {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let part = |thread: usize| {
-        let table = Table::new(check);
         let mut tally = Tally::default();
-        for (row, a) in known.iter().enumerate().skip(thread).step_by(threads) {
-            let first = share.one_of - 1 - row * known.len() % share.one_of;
-            for b in known.iter().skip(first).step_by(share.one_of) {
-                table.compare(check, sets, a, b, &mut tally);
-            }
-        }
+        let own = items.iter().enumerate().skip(thread).step_by(threads);
+        own.for_each(|(place, item)| f(place, item, &mut tally));
         tally
     };
     std::thread::scope(|scope| {
@@ -213,10 +227,4 @@ impl Table {
             }
         }
     }
-}
-
-/// The numbers of a small word, as the members of a set are written.
-#[must_use]
-pub const fn number(small: Small<4>) -> u8 {
-    small.0
 }
