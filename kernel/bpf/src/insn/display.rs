@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use super::{AluOp, AtomicOp, ByteOrder, Condition, Extend, Fetch, Immediate, Insn, Operand, Reg, Size, Width};
+use super::{
+    AluOp, AtomicOp, ByteOrder, Condition, Extend, Fetch, Immediate, Insn, Operand, Reg, Size, Width,
+};
 
 /// A register as an operand of this width: `w` for the low half.
 struct Sized(Reg, Width);
