@@ -290,6 +290,16 @@ pub(crate) struct VerifyArgs {
     /// One JSON object a line: object, section, function, verdict, insn, line, reason, states, ns
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print the path to the refused instruction: each instruction with its source line and what it changed. Of an
+    /// accepted program, every instruction once, as it was reached first. What the verifier guesses of a loop shows as
+    /// ranges
+    #[arg(short, long, conflicts_with = "json")]
+    pub(crate) verbose: bool,
+    /// Keep addresses secret: refuse a program in which an address, or stack that was not written, decides what it
+    /// returns, prints or stores. Images take programs of one owner and do not ask for it; Linux asks it of programs
+    /// without CAP_PERFMON
+    #[arg(long)]
+    pub(crate) secret_addresses: bool,
     /// Objects (.o), C sources (.bpf.c), or folders of them
     #[arg(required = true, value_name = "OBJ|DIR")]
     pub(crate) objects: Vec<PathBuf>,

@@ -1,5 +1,7 @@
 //! `skep verify`: the kernel's own verifier, on the host.
 
+mod trace;
+
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -7,8 +9,10 @@ use kernel_bpf::context::{ProgramKind, missing_facility};
 use kernel_bpf::maps::{self, MapDef};
 use kernel_bpf::object::{Object, ProgramSpec};
 use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
-use kernel_bpf::{BpfProgram, Verified, verify};
+use kernel_bpf::verifier::{Addresses, Observer, Reason, Rejection, verify_with};
+use kernel_bpf::{BpfProgram, Verified};
 use serde::Serialize;
+use trace::Trace;
 
 use crate::cli::VerifyArgs;
 use crate::compile;
@@ -26,12 +30,12 @@ pub(crate) fn run(args: &VerifyArgs, on_missing: OnMissing) -> anyhow::Result<Ex
         let mut object = compile::object(&path, on_missing)?;
         // As much as a board gives it, so that the verdict is the board's.
         let mut workspace = vec![0; ActiveProfile::verifier_words(object.bytes.len())];
-        for decision in decide(&object.name, &mut object.bytes, &mut workspace) {
+        for decision in decide(&object.name, &mut object.bytes, &mut workspace, args) {
             all_accepted &= decision.verdict == ACCEPT;
             if args.json {
                 output::line(format_args!("{}", serde_json::to_string(&decision)?));
             } else {
-                output::line(format_args!("{}", decision.text()));
+                output::line(format_args!("{}{}", decision.trace, decision.text()));
             }
         }
     }
@@ -62,6 +66,9 @@ struct Decision {
     wcet_insns: Option<u64>,
     states: u64,
     ns: u128,
+    /// The path, if it was asked for.
+    #[serde(skip)]
+    trace: String,
 }
 
 impl Decision {
@@ -79,6 +86,7 @@ impl Decision {
             wcet_insns: None,
             states: 0,
             ns: 0,
+            trace: String::new(),
         }
     }
 
@@ -109,7 +117,7 @@ impl Decision {
 }
 
 /// The verdicts on every program of an object.
-fn decide(name: &str, bytes: &mut [u8], workspace: &mut [u64]) -> Vec<Decision> {
+fn decide(name: &str, bytes: &mut [u8], workspace: &mut [u64], args: &VerifyArgs) -> Vec<Decision> {
     let object = match Object::link(bytes) {
         Ok(object) => object,
         Err(error) => return vec![Decision::rejected(name, error.to_string())],
@@ -117,7 +125,7 @@ fn decide(name: &str, bytes: &mut [u8], workspace: &mut [u64]) -> Vec<Decision> 
     let mut defs = vec![MapDef::VACANT; object.map_count()];
     maps::define(&object, &mut defs);
     let decide = |program: ProgramSpec<'_>| {
-        let mut decision = decide_program(name, &object, &program, &defs, workspace);
+        let mut decision = decide_program(name, &object, &program, &defs, workspace, args);
         (decision.section, decision.function) = (program.section.into(), program.name.into());
         decision
     };
@@ -134,6 +142,7 @@ fn decide_program(
     spec: &ProgramSpec<'_>,
     defs: &[MapDef<'_>],
     workspace: &mut [u64],
+    args: &VerifyArgs,
 ) -> Decision {
     let Some(kind) = ProgramKind::of_section(spec.section) else {
         return Decision::rejected(name, missing_facility(spec.section).to_string());
@@ -144,23 +153,44 @@ fn decide_program(
         Ok(program) => program,
         Err(error) => return Decision::rejected(name, error.to_string()),
     };
+    let addresses = if args.secret_addresses { Addresses::Secret } else { Addresses::Open };
+    let mut trace = args.verbose.then(Trace::default);
+    let observer = trace.as_mut().map(|trace| trace as &mut dyn Observer);
     let start = Instant::now();
-    let result = verify(program, workspace);
+    let result = verify_with(program, workspace, addresses, observer);
     let ns = start.elapsed().as_nanos();
+    let trace = trace.map_or_else(String::new, |trace| match &result {
+        Ok(_) => trace.accepted(object),
+        Err(_) => trace.rejected(object),
+    });
     match result {
-        Ok(verified) => Decision { ns, ..Decision::rejected(name, String::new()).accepted(&verified) },
+        Ok(verified) => Decision { ns, trace, ..Decision::rejected(name, String::new()).accepted(&verified) },
         Err(rejection) => {
             let first = object.function_at(rejection.pc).map_or(0, |function| function.first_insn);
             let fault = object.fault_at(rejection.pc);
-            let reason = fault.map_or_else(|| rejection.to_string(), |fault| fault.to_string());
+            let reason = fault.map_or_else(|| explained(object, &rejection), |fault| fault.to_string());
             let line = object.line_at(rejection.pc).map(|line| format!("{}:{}", line.file, line.line));
             Decision {
                 insn: Some(rejection.pc.saturating_sub(first)),
                 line,
                 states: rejection.states,
                 ns,
+                trace,
                 ..Decision::rejected(name, reason)
             }
         }
     }
+}
+
+/// The reason, and the source line of another instruction that it names.
+fn explained(object: &Object<'_>, rejection: &Rejection) -> String {
+    let other = match rejection.reason {
+        Reason::UnboundedLoop { head } => Some(head),
+        Reason::NotGivenBack { pc } => Some(pc),
+        _ => None,
+    };
+    let Some((pc, line)) = other.and_then(|pc| Some((pc, object.line_at(pc as usize)?))) else {
+        return rejection.to_string();
+    };
+    format!("{rejection}; insn {pc} is {}:{}", line.file, line.line)
 }

@@ -5,6 +5,7 @@
 //! reserved field that is not zero is an error, so no two spellings mean the same.
 
 mod decode;
+mod display;
 
 pub use decode::{DecodeError, decode, decode_bytes};
 

@@ -27,8 +27,7 @@ pub(super) fn text(object: &Object<'_>, entry: usize, descriptors: &[i32]) -> an
                 put(insn, place(target(old + 1, offset))? as i32 - new as i32 - 1);
             }
             Ok(Insn::LoadImm { value: Immediate::Function(offset), .. }) => {
-                // Linux counts from the next slot, not from the one after the second.
-                put(insn, place(target(old + 2, offset))? as i32 - new as i32 - 1);
+                put(insn, place(target(old + 1, offset))? as i32 - new as i32 - 1);
             }
             Ok(Insn::LoadImm { value: Immediate::Map(map), .. }) => put_map(insn, MAP_FD, map, descriptors)?,
             Ok(Insn::LoadImm { value: Immediate::MapValue { map, .. }, .. }) => {
@@ -65,7 +64,7 @@ fn reached(object: &Object<'_>, entry: usize) -> anyhow::Result<Vec<usize>> {
         for &slot in &own {
             let callee = match decode(object.text(), slot) {
                 Ok(Insn::CallLocal { offset }) => target(slot + 1, offset),
-                Ok(Insn::LoadImm { value: Immediate::Function(offset), .. }) => target(slot + 2, offset),
+                Ok(Insn::LoadImm { value: Immediate::Function(offset), .. }) => target(slot + 1, offset),
                 _ => continue,
             };
             if !functions.contains(&callee) {

@@ -180,7 +180,7 @@ impl<'p, 'w, 'o> Explorer<'p, 'w, 'o> {
         let limit = self.limits.insns;
         let (stack, frames) = self.graph.stack(self.text);
         let reason = if self.longest > limit {
-            Reason::TooComplex { limit }
+            Reason::TooLong { most: self.longest, limit }
         } else if stack > self.limits.stack {
             Reason::StackDepth { needed: stack, limit: self.limits.stack }
         } else {

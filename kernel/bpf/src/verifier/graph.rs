@@ -35,6 +35,8 @@ pub struct Function {
     pub entry: usize,
     /// The deepest byte of its frame it touches, as a positive number.
     pub depth: usize,
+    /// Whether a helper may call it back: its address is taken.
+    pub called_back: bool,
 }
 
 /// The graph of one program. The link of a slot is free for the explorer once the graph is made.
@@ -203,14 +205,20 @@ impl<'w> Graph<'w> {
         (own(0) + below[0].0, 1 + below[0].1)
     }
 
-    /// Pairs of caller and callee.
+    /// Pairs of caller and callee. A helper that calls back may call any function whose address is taken.
     fn calls<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = (usize, usize)> + 'a {
-        self.jumps(text).filter_map(|(pc, insn)| match insn {
-            Insn::CallLocal { offset } => {
-                let callee = self.function_at((pc + 1).checked_add_signed(offset as isize)?)?;
-                Some(((self.slots[pc] >> FUNCTION_SHIFT) as usize & 0xff, callee))
-            }
-            _ => None,
+        self.jumps(text).flat_map(move |(pc, insn)| {
+            let called = match insn {
+                Insn::CallLocal { offset } => {
+                    (pc + 1).checked_add_signed(offset as isize).and_then(|entry| self.function_at(entry))
+                }
+                _ => None,
+            };
+            let caller = (self.slots[pc] >> FUNCTION_SHIFT) as usize & 0xff;
+            let calls = move |&callee: &usize| {
+                called == Some(callee) || (self.calls_back(pc) && self.functions[callee].called_back)
+            };
+            (0..self.function_count).filter(calls).map(move |callee| (caller, callee))
         })
     }
 
@@ -240,9 +248,11 @@ impl<'w> Graph<'w> {
             self.check_second_slot(pc, &insn)?;
             let successors = self.successors(pc, &insn)?;
             match insn {
-                Insn::CallLocal { offset } => self.add_function(pc, pc + 1, offset)?,
-                Insn::LoadImm { value: Immediate::Function(offset), .. } => {
+                Insn::CallLocal { offset } => {
                     self.add_function(pc, pc + 1, offset)?;
+                }
+                Insn::LoadImm { value: Immediate::Function(offset), .. } => {
+                    self.add_function(pc, pc + 1, offset)?.called_back = true;
                 }
                 // The function it calls comes back to it.
                 Insn::CallHelper { id } if helpers::calls_back(id) => {
@@ -288,15 +298,17 @@ impl<'w> Graph<'w> {
         Ok(())
     }
 
-    fn add_function(&mut self, pc: usize, base: usize, offset: i32) -> Result<(), Rejection> {
+    fn add_function(&mut self, pc: usize, base: usize, offset: i32) -> Result<&mut Function, Rejection> {
         let entry = base.checked_add_signed(offset as isize).filter(|&entry| entry < self.slots.len());
         let entry = entry.ok_or(Reason::JumpOutside.at(pc))?;
-        if self.function_at(entry).is_none() {
-            let place = self.functions.get_mut(self.function_count).ok_or(Reason::TooManyFunctions.at(pc))?;
-            *place = Function { entry, depth: 0 };
+        let known = self.function_at(entry);
+        let place = self.functions.get_mut(known.unwrap_or(self.function_count));
+        let place = place.ok_or(Reason::TooManyFunctions.at(pc))?;
+        if known.is_none() {
+            *place = Function { entry, ..Function::default() };
             self.function_count += 1;
         }
-        Ok(())
+        Ok(place)
     }
 
     fn successors(&self, pc: usize, insn: &Insn) -> Result<Successors, Rejection> {
@@ -381,6 +393,27 @@ fn registers(insn: &Insn) -> (u16, u16) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_frames_of_functions_that_helpers_call_count() {
+        // r2 = code[+3]; call bpf_loop; exit; r0 = 0; exit
+        let text = [
+            [0x18, 0x42, 0, 0, 3, 0, 0, 0],
+            [0; 8],
+            [0x85, 0, 0, 0, 181, 0, 0, 0],
+            [0x95, 0, 0, 0, 0, 0, 0, 0],
+            [0xb7, 0, 0, 0, 0, 0, 0, 0],
+            [0x95, 0, 0, 0, 0, 0, 0, 0],
+        ];
+        let text = text.as_flattened();
+        let mut slots = [0; 6];
+        let mut graph = Graph::new(text, 0..4, 9, &mut slots).ok().unwrap();
+        assert_eq!(graph.stack(text), (0, 2));
+        let callback = graph.function_at(4).unwrap();
+        graph.note_depth(callback, 12);
+        graph.note_depth(0, 8);
+        assert_eq!(graph.stack(text), (24, 2));
+    }
 
     #[test]
     fn instructions_of_functions_count_towards_the_limit() {

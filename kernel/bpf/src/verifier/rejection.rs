@@ -176,7 +176,14 @@ pub enum Reason {
     },
     /// A loop that comes back to the very same state.
     InfiniteLoop,
-    /// More steps than the verifier takes, or a longer path than the profile allows.
+    /// A longer path than the profile allows.
+    TooLong {
+        /// Instructions that may be executed on it.
+        most: u64,
+        /// The profile's limit.
+        limit: u64,
+    },
+    /// More steps than the verifier takes.
     TooComplex {
         /// The limit.
         limit: u64,
@@ -216,7 +223,7 @@ impl Reason {
             Self::InfiniteLoop | Self::UnboundedLoop { .. } => {
                 "give the loop a counter that it compares with a constant"
             }
-            Self::TooComplex { .. } | Self::LargeStates { .. } => {
+            Self::TooLong { .. } | Self::TooComplex { .. } | Self::LargeStates { .. } => {
                 "bound loops by smaller constants, or split the program"
             }
             Self::Unreachable => "a loop without an exit before it is the usual cause",
@@ -275,6 +282,9 @@ impl Reason {
                 write!(f, "needs {needed} bytes of stack, the limit is {limit}")
             }
             Self::InfiniteLoop => f.write_str("infinite loop: the same state comes back"),
+            Self::TooLong { most, limit } => {
+                write!(f, "may execute {most} instructions, the profile allows {limit}")
+            }
             Self::TooComplex { limit } => write!(f, "too complex: not decided within {limit} instructions"),
             Self::LargeStates { words } => {
                 write!(f, "too complex: not decided with {words} words of its states looked at")
