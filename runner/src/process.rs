@@ -81,7 +81,7 @@ pub(crate) fn watch(command: &mut Command) -> anyhow::Result<(bool, String)> {
     let mut text = String::new();
     for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
         let line = line.context("cannot read what a command prints")?;
-        println!("{line}");
+        crate::output::line(format_args!("{line}"));
         text += &line;
         text.push('\n');
     }

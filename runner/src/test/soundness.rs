@@ -46,7 +46,7 @@ fn prove() -> anyhow::Result<End> {
 
 /// Shows what a command prints as it comes.
 fn watched(command: &mut Command) -> anyhow::Result<End> {
-    println!();
+    crate::output::line(format_args!(""));
     let (succeeded, text) = process::watch(command)?;
     Ok(if succeeded { End::Passed(text) } else { End::Failed("see above".into()) })
 }
