@@ -88,8 +88,8 @@ impl LoaderCompiler {
         command.env("RUSTC", self.rustc()?).env("RUSTC_BOOTSTRAP", "1");
         // Reaches the builds within the build too, whose RUSTFLAGS are taken away.
         command.env("CARGO_BUILD_RUSTFLAGS", nobodys_home());
-        // The linker of EFI applications writes the time into them unless it is told not to.
-        let without_time = format!("{} -Clink-arg=/Brepro", nobodys_home());
+        // The linker of EFI applications writes the time and a debug file's identity into them unless told not to.
+        let without_time = format!("{} -Clink-arg=/Brepro -Clink-arg=/DEBUG:NONE", nobodys_home());
         command.env("CARGO_TARGET_X86_64_UNKNOWN_UEFI_RUSTFLAGS", without_time);
         Ok(command)
     }

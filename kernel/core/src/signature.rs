@@ -11,7 +11,7 @@
 //! | 88 | 8 | length of the archive in bytes, little-endian |
 //! | 96 | | the archive |
 //!
-//! [`head`] writes it, [`admit`] checks it, so there is one definition.
+//! [`seal`] writes it, [`admit`] checks it, so there is one definition.
 
 use core::fmt;
 
@@ -106,10 +106,8 @@ impl fmt::Display for Refusal {
 
 impl core::error::Error for Refusal {}
 
-/// What has to be signed to vouch for `archive` is `head[SIGNED_AT..]` and the archive behind it; `sign` is given
-/// both in one piece.
-///
-/// `signed` is scratch memory as long as head and archive together; afterwards it holds the signed initrd.
+/// Makes `signed` the signed initrd of `archive`: it is as long as head and archive together. `sign` is given what is to
+/// be signed, in one piece.
 ///
 /// # Panics
 /// `signed` has another length.
