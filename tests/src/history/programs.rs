@@ -1,12 +1,12 @@
 //! Programs that do what none may do.
 
-use kernel_bpf::BpfProgram;
 use kernel_bpf::context::ProgramKind;
 use kernel_bpf::insn::{AluOp, AtomicOp, Condition, Extend, Fetch, Immediate, Insn, Operand, Size, Width};
 use kernel_bpf::maps::{MapDef, MapKind};
 use kernel_bpf::object::MapAccess;
 use kernel_bpf::profile::ActiveProfile;
-use kernel_bpf::verifier::{Addresses, verify_with};
+use kernel_bpf::verifier::{Addresses, Reason, verify_with};
+use kernel_bpf::{BpfProgram, Rejection};
 
 use super::{Defect, Finding, defect};
 use crate::assembler::{Assembler, add, alu64, copy, helper, load, map, r, set, store, store_imm, wide};
@@ -18,7 +18,7 @@ const FROZEN: u32 = 2;
 const RING: u32 = 3;
 
 fn maps() -> [MapDef<'static>; 4] {
-    let array = MapDef { value_size: 8, max_entries: 1, ..MapDef::VACANT };
+    let array = MapDef { value_size: 8, max_entries: 1, access: MapAccess::ReadWrite, ..MapDef::VACANT };
     [
         array,
         MapDef { value_size: 300, ..array },
@@ -61,7 +61,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         })
     }),
     defect("CVE-2017-17862", "code that is never reached was not verified, but compiled", || {
-        refused(|code| {
+        unreachable(|code| {
             let end = code.label();
             code.jump(end).push(load(Size::DW, 0, 10, 8)).place(end);
         })
@@ -110,13 +110,13 @@ pub(super) const DEFECTS: &[Defect] = &[
         })
     }),
     defect("CVE-2021-45402 (leak)", "half of a pointer was a number that could be shown", || {
-        refused_as(Addresses::Secret, |code| {
+        leaks(ProgramKind::Syscall, |code| {
             code.push(Insn::Alu { width: Width::W32, op: AluOp::Mov, dst: r(0), src: Operand::Reg(r(10)) });
             code.push(Insn::Exit);
         })
     }),
     defect("CVE-2022-0264", "an atomic operation fetched a spilled pointer as a number", || {
-        refused_as(Addresses::Secret, |code| {
+        leaks(ProgramKind::Syscall, |code| {
             code.push(store(Size::DW, 10, -8, 10)).push(set(1, 0)).push(fetch_add(1));
             code.push(copy(0, 1)).push(Insn::Exit);
         })?;
@@ -239,7 +239,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         })
     }),
     defect("ubpf #762", "a few instructions kept the verifier busy for ever", || {
-        refused(|code| {
+        unreachable(|code| {
             let here = code.here();
             code.jump(here);
         })?;
@@ -268,7 +268,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         "Skep 2026-11 (packets)",
         "where a packet moved, a tied pointer left words behind that read as values",
         || {
-            refused_for(ProgramKind::Xdp, Addresses::Secret, |code| {
+            leaks(ProgramKind::Xdp, |code| {
                 let end = code.label();
                 code.push(copy(9, 1)).push(load(Size::W, 6, 9, 0)).push(load(Size::W, 7, 9, 4)).push(load(
                     Size::W,
@@ -360,15 +360,42 @@ fn refused_for(kind: ProgramKind, addresses: Addresses, write: fn(&mut Assembler
     let mut code = Assembler::default();
     write(&mut code);
     end(&mut code);
-    let text = code.finish();
-    let (maps, mut workspace) = (maps(), vec![0; 1 << 16]);
+    match refusal(kind, addresses, code)?.reason {
+        Reason::Unreachable => Err("it is refused for another reason".into()),
+        _ => Ok(()),
+    }
+}
+
+/// A program that ends itself, with something in r0 that is a secret.
+fn leaks(kind: ProgramKind, write: fn(&mut Assembler)) -> Finding {
+    let mut code = Assembler::default();
+    write(&mut code);
+    match refusal(kind, Addresses::Secret, code)?.reason {
+        Reason::Unreachable => Err("it is refused for another reason".into()),
+        _ => Ok(()),
+    }
+}
+
+/// A program some of which is never reached.
+fn unreachable(write: fn(&mut Assembler)) -> Finding {
+    let mut code = Assembler::default();
+    write(&mut code);
+    end(&mut code);
+    match refusal(ProgramKind::Syscall, Addresses::Open, code)?.reason {
+        Reason::Unreachable => Ok(()),
+        reason => Err(format!("it is refused for another reason: {reason:?}")),
+    }
+}
+
+fn refusal(kind: ProgramKind, addresses: Addresses, code: Assembler) -> Result<Rejection, String> {
+    let (text, maps, mut workspace) = (code.finish(), maps(), vec![0; 1 << 16]);
     let program = BpfProgram::<ActiveProfile>::new(&text, 0, text.len() / 8, kind, &maps);
     let program = program.map_err(|error| error.to_string())?;
     match verify_with(program, &mut workspace, addresses, None) {
         Ok(_) => Err(format!("it is accepted ({addresses:?})")),
         Err(rejection) => {
             println!("    {addresses:?}: {rejection}");
-            Ok(())
+            Ok(rejection)
         }
     }
 }
