@@ -17,7 +17,7 @@ fn packet(identity: u32, most: u64) -> Value {
 fn a_pointer_that_comes_to_be_another_one_has_a_name_that_no_other_has() {
     let mut guess = State::EMPTY;
     // Named by a guess before, as is its copy.
-    let earlier = GUESSED | 6 * GUESSED_AT_ONCE + 2;
+    let earlier = GUESSED | (6 * GUESSED_AT_ONCE + 2);
     guess.set(Reg::new(1).unwrap(), packet(44, 9));
     guess.set(Reg::new(6).unwrap(), packet(earlier, 9));
     let mut other = guess.clone();

@@ -143,6 +143,6 @@ fn of_a_pointer_that_dies_nothing_is_left() {
     state.write(span(8, 8), Size::DW, held);
     state.set_held(Reg::R1, held);
     state.for_each_pointer(|value, _| *value = Value::Uninitialised);
-    assert_eq!(state.held(Reg::R1), Held::NOTHING);
+    assert_eq!(*state.held(Reg::R1), Held::NOTHING);
     assert!(!state.is_written(span(8, 1)) && state.frames[0].present == 0);
 }

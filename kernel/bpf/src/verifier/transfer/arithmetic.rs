@@ -183,6 +183,6 @@ mod tests {
         state.set_held(tied, Held { value: all_ones, tie: Tie::Same { id: 9, delta: 0 } });
         state.set(sum, Value::Number(Scalar::constant(5)));
         alu(&mut state, Width::W32, AluOp::Add, sum, Operand::Reg(tied));
-        assert_eq!(state.held(sum), Held::new(Value::Number(Scalar::constant(4))));
+        assert_eq!(*state.held(sum), Held::new(Value::Number(Scalar::constant(4))));
     }
 }
