@@ -16,6 +16,7 @@ pub mod fake_board;
 pub mod flat;
 pub mod generator;
 pub mod given;
+pub mod history;
 pub mod host;
 pub mod initrd;
 pub mod insn;

@@ -28,8 +28,17 @@ pub(super) enum End {
 const CLOUD: [&str; 5] = ["kernel_bpf", "kernel_core", "kernel_report", "kernel_drivers", "runner"];
 const EMBEDDED: [&str; 2] = ["kernel_bpf", "kernel_core"];
 /// Integration tests of the kernel's crates on the host, which depend on their profile.
-const PROFILE_TESTS: [&str; 6] =
-    ["conformance", "guide", "host_refusals", "host_supervisor", "soundness", "unverified"];
+const PROFILE_TESTS: [&str; 9] = [
+    "bounds",
+    "conformance",
+    "guide",
+    "history",
+    "host_refusals",
+    "host_supervisor",
+    "membership",
+    "soundness",
+    "unverified",
+];
 
 /// What needs nothing but the host's compiler.
 pub(super) fn host() -> Vec<Step> {
