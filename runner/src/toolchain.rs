@@ -187,6 +187,7 @@ impl Toolchain {
         // Joined to the flags in .cargo/config.toml.
         let flags = format!("target.{}.rustflags=[{:?}]", self.board.target(), nobodys_home());
         command.args(["--config", &flags]);
+        command.args(self.board.size_options());
         if self.origin == Origin::Debian {
             command.env("RUSTC", self.origin.rustc()).env("CARGO", self.origin.cargo());
             command.env("RUSTDOC", "/usr/bin/rustdoc");
