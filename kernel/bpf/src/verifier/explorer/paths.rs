@@ -106,11 +106,10 @@ impl Explorer<'_, '_, '_> {
     /// it; and every now and then, to find out that a path without end repeats itself.
     fn is_worth_keeping(&self, pc: usize) -> bool {
         let distance = self.state.executed.abs_diff(self.kept_at);
-        let head = self.graph.is_loop_head(pc);
-        if head && self.graph.may_guess(pc) {
+        let branched = self.arena.pending_since_kept(self.parent);
+        if self.graph.is_loop_head(pc) && (branched || self.graph.may_guess(pc)) {
             return true;
         }
-        let branched = self.arena.pending_since_kept(self.parent);
         distance
             >= if branched { CHECKPOINT_DISTANCE } else { CHECKPOINT_DISTANCE.max(self.state.executed / 64) }
     }
