@@ -310,9 +310,13 @@ pub(crate) struct ExecArgs {
     /// What runs the program
     #[arg(long, value_enum)]
     pub(crate) engine: EngineName,
-    /// Skip the verifier
+    /// Skip the verifier. The interpreter still checks every access; machine code then runs unchecked, in a process
+    /// of its own, so that a crash is an error message
     #[arg(long)]
     pub(crate) trusted: bool,
+    /// This is that process
+    #[arg(long, hide = true, requires = "trusted")]
+    pub(crate) in_child: bool,
     /// The bytes r1 points at, as hex; r2 is their number. Without it r1 = 0
     #[arg(value_name = "MEMORY_HEX")]
     pub(crate) memory: Option<String>,
@@ -331,9 +335,18 @@ pub(crate) enum EngineName {
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     pub(crate) what: Option<BenchCommand>,
-    /// C sources of programs to measure
+    /// C sources of programs to measure, written like those in tests/bench; without any, those
     #[arg(value_name = "PROG.c")]
     pub(crate) programs: Vec<PathBuf>,
+    /// Leave an optimisation of the JIT out (may be given again); `--without list` names them
+    #[arg(long, value_name = "PASS")]
+    pub(crate) without: Vec<String>,
+    /// One JSON object a program, and one for the means
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How often everything is measured; the least of each counts
+    #[arg(long, value_name = "PASSES", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) passes: u32,
 }
 
 #[derive(Subcommand)]

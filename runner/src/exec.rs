@@ -12,20 +12,25 @@ use kernel_bpf::profile::{ActiveProfile, PhysicalProfile};
 use kernel_bpf::{BpfProgram, Executable, Input, RunSpace, trusted, verify};
 
 use crate::cli::{EngineName, ExecArgs};
+#[cfg(feature = "cloud-profile")]
+use crate::compiled::machine_code;
 use crate::output;
+#[cfg(feature = "embedded-profile")]
+use crate::profile::machine_code;
+use crate::unchecked;
 
 /// A trusted program may loop for ever; this many instructions take a few seconds.
 const TRUSTED_LIMIT: u64 = 100_000_000;
 
 pub(crate) fn run(args: &ExecArgs) -> anyhow::Result<ExitCode> {
-    if args.engine == EngineName::Jit {
-        bail!("this version has no JIT yet: use --engine interpreter");
+    if args.engine == EngineName::Jit && args.trusted && !args.in_child {
+        return unchecked::run_in_child(args);
     }
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).context("cannot read the program from stdin")?;
     let program = bytes(&text).context("the program on stdin is not hex")?;
     let mut memory = bytes(args.memory.as_deref().unwrap_or_default()).context("MEMORY_HEX is not hex")?;
-    Ok(match execute(&program, &mut memory, args.trusted) {
+    Ok(match execute(&program, &mut memory, args) {
         Ok(r0) => {
             output::line(format_args!("{r0:x}"));
             ExitCode::SUCCESS
@@ -38,14 +43,14 @@ pub(crate) fn run(args: &ExecArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs `program` with r1 at `memory` and r2 its length, or both 0 if there is none; returns r0.
-fn execute(program: &[u8], memory: &mut [u8], trust: bool) -> anyhow::Result<u64> {
+fn execute(program: &[u8], memory: &mut [u8], args: &ExecArgs) -> anyhow::Result<u64> {
     if !program.len().is_multiple_of(8) {
         bail!("the program has {} bytes; instructions have 8 each", program.len());
     }
     let bytes = program.len();
     let kind = ProgramKind::Memory { size: u32::try_from(memory.len())? };
     let program = BpfProgram::<ActiveProfile>::new(program, 0, program.len() / 8, kind, &[])?;
-    let verified = if trust {
+    let verified = if args.trusted {
         trusted::assume_verified(program, TRUSTED_LIMIT)
     } else {
         verify(program, &mut vec![0; ActiveProfile::verifier_words(bytes)])
@@ -53,7 +58,11 @@ fn execute(program: &[u8], memory: &mut [u8], trust: bool) -> anyhow::Result<u64
     };
     let space = RunSpace::new(verified.frames())?;
     let input = Input::Memory(Cell::from_mut(memory).as_slice_of_cells());
-    Ok(Executable::new(verified, &[])?.run(&space, input, &mut HostServices)?.r0)
+    let mut executable = Executable::new(verified, &[])?;
+    if args.engine == EngineName::Jit {
+        executable = machine_code(executable)?;
+    }
+    Ok(executable.run(&space, input, &mut HostServices)?.r0)
 }
 
 /// Hex digits, with white space anywhere between bytes.
@@ -96,18 +105,36 @@ mod tests {
     /// `r0 = *(u8 *)(r1 + 1)`
     const LOAD: &str = "71 10 01 00 00 00 00 00  95 00 00 00 00 00 00 00";
 
+    const fn args(engine: EngineName, trusted: bool) -> ExecArgs {
+        ExecArgs { engine, trusted, in_child: true, memory: None }
+    }
+
     #[test]
     fn a_program_reads_its_memory() {
         let program = bytes(LOAD).unwrap();
-        assert_eq!(execute(&program, &mut [7, 8], false).unwrap(), 8);
+        assert_eq!(execute(&program, &mut [7, 8], &args(EngineName::Interpreter, false)).unwrap(), 8);
+    }
+
+    #[test]
+    fn only_the_cloud_profile_makes_machine_code() {
+        let program = bytes(LOAD).unwrap();
+        let result = execute(&program, &mut [7, 8], &args(EngineName::Jit, false));
+        match crate::profile::BUILT_FOR {
+            crate::profile::Profile::Cloud => assert_eq!(result.unwrap(), 8),
+            crate::profile::Profile::Embedded => assert!(result.unwrap_err().to_string().contains("JIT")),
+        }
     }
 
     #[test]
     fn an_access_outside_is_rejected_or_faults() {
         let program = bytes(LOAD).unwrap();
-        assert!(execute(&program, &mut [7], false).unwrap_err().to_string().contains("rejected at insn 0"));
-        assert!(execute(&program, &mut [7], true).unwrap_err().to_string().contains("InvalidAccess"));
-        assert!(execute(&program, &mut [], true).is_err());
+        let error = |memory: &mut [u8], trusted| {
+            let args = args(EngineName::Interpreter, trusted);
+            execute(&program, memory, &args).unwrap_err().to_string()
+        };
+        assert!(error(&mut [7], false).contains("rejected at insn 0"));
+        assert!(error(&mut [7], true).contains("InvalidAccess"));
+        assert!(error(&mut [], true).contains("InvalidAccess"));
     }
 
     #[test]

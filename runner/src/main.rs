@@ -9,12 +9,16 @@
 
 mod bench;
 mod bench_boot;
+#[cfg(feature = "cloud-profile")]
+mod bench_engines;
 mod bench_verifier;
 mod board;
 mod boot;
 mod build;
 mod cli;
 mod compile;
+#[cfg(feature = "cloud-profile")]
+mod compiled;
 mod console;
 mod elf;
 mod exec;
@@ -39,6 +43,7 @@ mod table;
 mod test;
 mod toolchain;
 mod trust;
+mod unchecked;
 mod verify;
 mod workspace;
 

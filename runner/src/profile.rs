@@ -32,6 +32,23 @@ impl Profile {
     }
 }
 
+/// What a tool built for the embedded profile answers: there is nothing to compare.
+#[cfg(feature = "embedded-profile")]
+pub(crate) fn no_engines(
+    _: &crate::cli::BenchArgs,
+    _: crate::packages::OnMissing,
+) -> anyhow::Result<ExitCode> {
+    anyhow::bail!("the embedded profile has no JIT: build this tool for the cloud profile, its default")
+}
+
+/// The same for `skep exec --engine jit`.
+#[cfg(feature = "embedded-profile")]
+pub(crate) fn machine_code(
+    _: kernel_bpf::Executable<'_, kernel_bpf::profile::ActiveProfile>,
+) -> anyhow::Result<kernel_bpf::Executable<'_, kernel_bpf::profile::ActiveProfile>> {
+    anyhow::bail!("the embedded profile has no JIT: use --engine interpreter")
+}
+
 /// Builds this tool for `profile` and runs it with the arguments this one was started with.
 pub(crate) fn run_again_for(profile: Profile) -> anyhow::Result<ExitCode> {
     let name = profile.name();

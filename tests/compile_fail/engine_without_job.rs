@@ -8,9 +8,9 @@ use kernel_bpf::{BpfProgram, Engine, Job};
 type Memory = <ActiveProfile as PhysicalProfile>::MemoryStrategy;
 
 fn run(job: &Job<'_, Memory>, program: &BpfProgram<'_, ActiveProfile>, services: &mut dyn Services) {
-    let _ = (Interpreter::execute::<Memory>(job, services), program);
+    let _ = (Interpreter::execute::<Memory>(job, None, services), program);
     #[cfg(feature = "forbidden")]
-    let _ = Interpreter::execute::<Memory>(program, services); // error: E0308
+    let _ = Interpreter::execute::<Memory>(program, None, services); // error: E0308
 }
 
 fn main() {

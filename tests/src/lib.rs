@@ -9,6 +9,8 @@ pub mod archive;
 pub mod assembler;
 pub mod cargo;
 pub mod command;
+#[cfg(feature = "cloud-profile")]
+pub mod compiled;
 pub mod demand;
 pub mod device_tree;
 pub mod el1;

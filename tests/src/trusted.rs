@@ -10,13 +10,14 @@ use kernel_bpf::profile::ActiveProfile;
 use kernel_bpf::{BpfProgram, Completion, Executable, Input, Rejection, RunSpace, Verified, trusted, verify};
 
 /// More instructions than any program of a test executes.
-const LIMIT: u64 = 10_000_000;
+pub const LIMIT: u64 = 10_000_000;
 
 /// The verifier's memory: 8 MiB, as on the pc.
 const WORKSPACE_WORDS: usize = 1 << 20;
 
 /// A world in which nothing happens.
-struct Quiet;
+#[derive(Clone, Copy, Debug)]
+pub struct Quiet;
 
 impl Services for Quiet {
     fn now(&self) -> u64 {
@@ -55,7 +56,12 @@ pub fn run_verified(program: &[u8], memory: &mut [u8]) -> Result<(Completion, u6
     Ok((execute(verified, memory).expect("a verified program does not fault"), bound))
 }
 
-fn untrusted<'a>(program: &'a [u8], memory: &[u8]) -> BpfProgram<'a, ActiveProfile> {
+/// The program, not verified.
+///
+/// # Panics
+/// It has no instructions.
+#[must_use]
+pub fn untrusted<'a>(program: &'a [u8], memory: &[u8]) -> BpfProgram<'a, ActiveProfile> {
     let kind = ProgramKind::Memory { size: memory.len() as u32 };
     BpfProgram::new(program, 0, program.len() / 8, kind, &[]).expect("the program has instructions")
 }

@@ -43,14 +43,15 @@ fn the_examples_run_on_every_machine_and_with_any_memory() {
     }
 }
 
-/// What the kernel keeps of a machine's memory is its image, tables and stacks: 2 MiB, and a 64th for tables.
+/// What the kernel keeps of a machine's memory is its image, the code window, tables and stacks: 5 MiB, and a 64th
+/// for tables.
 #[track_caller]
 fn assert_most_memory_is_free(report: &Report, memory_mib: u32) {
     let free = report.text_after("memory: ").and_then(|rest| rest.split_once(" KiB free"));
     let free_kib: u32 = free.and_then(|(number, _)| number.parse().ok()).expect("the free memory is told");
     let memory_kib = memory_mib * 1024;
     assert!(free_kib < memory_kib, "{free_kib} KiB free of {memory_kib}");
-    assert!(free_kib > memory_kib - memory_kib / 64 - 4096, "{free_kib} KiB free of {memory_kib}");
+    assert!(free_kib > memory_kib - memory_kib / 64 - 5120, "{free_kib} KiB free of {memory_kib}");
 }
 
 #[test]
@@ -114,6 +115,47 @@ fn a_fault_while_a_program_runs_names_the_program() {
         panic!("one exception record expected:\n{}", boot.text());
     };
     assert_eq!(program, "selftest");
+}
+
+#[test]
+fn machine_code_cannot_be_written_and_the_heap_cannot_be_executed() {
+    let test = "machine_code_cannot_be_written_and_the_heap_cannot_be_executed";
+    let Some(given) = Given::or_skip(test) else { return };
+    for (name, what) in
+        [("code-write", "write, forbidden there"), ("heap-call", "execution, forbidden there")]
+    {
+        let boot = Vm::pc(Pc::Microvm, 64, &given.pc).append(&format!("selftest={name}")).boot();
+        boot.assert_exit(pc_status::CRASHED);
+        assert!(boot.text().contains(what), "{name}: {}", boot.text());
+        assert!(!boot.text().contains("NOT caught"), "{name}: {}", boot.text());
+    }
+}
+
+#[test]
+fn a_fault_in_machine_code_ends_the_program_and_not_the_image() {
+    let Some(given) = Given::or_skip("a_fault_in_machine_code_ends_the_program_and_not_the_image") else {
+        return;
+    };
+    let boot = Vm::pc(Pc::Microvm, 64, &given.pc).append("selftest=code-fault").boot();
+    boot.assert_exit(pc_status::OK);
+    assert!(boot.text().contains("engine jit: Err(Fault { error: InvalidAccess"), "{}", boot.text());
+}
+
+#[test]
+fn every_example_runs_as_machine_code() {
+    let test = "every_example_runs_as_machine_code";
+    let Some(given) = Given::or_skip(test) else { return };
+    let (file, _) = demo(&given, test);
+    let boot = Vm::pc(Pc::Microvm, 64, &given.pc).initrd(&file).boot();
+    let engines = boot.report.records.iter().filter_map(|record| match record {
+        Record::Program { name, engine: Some(engine), jited_bytes, .. } => Some((name, engine, *jited_bytes)),
+        _ => None,
+    });
+    let engines: Vec<_> = engines.collect();
+    assert!(engines.len() > 4, "{engines:?}");
+    for (name, engine, bytes) in engines {
+        assert!(engine == "jit" && bytes.is_some_and(|bytes| bytes > 8), "{name}: {engine}, {bytes:?} bytes");
+    }
 }
 
 #[test]

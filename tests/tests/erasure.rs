@@ -98,6 +98,7 @@ fn the_pc_has_no_static_pool_and_no_deadlines() {
     let names = Names::of(&given.pc_symbols);
     names.assert_has(&CLOUD_ONLY);
     names.assert_has(&ALLOCATOR);
+    names.assert_has(&["jit"]);
     names.assert_has_none(&EMBEDDED_ONLY);
     names.assert_has_none(&["StaticPool", "GracefulRecovery"]);
 }

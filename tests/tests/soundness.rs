@@ -250,7 +250,7 @@ impl<'d> Judge<'d> {
         if first != second {
             return Err(format!("addresses or unwritten bytes make a difference: {first:x?} {second:x?}"));
         }
-        let expected = (outcome.r0, outcome.insns, &after.maps);
+        let expected = (outcome.r0, Some(outcome.insns), &after.maps);
         if expected != (first.completion.r0, first.completion.insns, &first.maps) {
             return Err(format!("the machine differs: {expected:x?} {first:x?}"));
         }

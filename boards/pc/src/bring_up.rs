@@ -10,7 +10,7 @@ use kernel_x86_64::{apic, cpu};
 
 use crate::console::say;
 use crate::heap::HEAP;
-use crate::{ending, time};
+use crate::{code, ending, time};
 
 /// Called once, by `kmain`, with its own copy of the handover. Returns the initrd.
 pub(crate) fn bring_up(handover: &Handover, started: u64) -> &'static mut [u8] {
@@ -27,6 +27,7 @@ pub(crate) fn bring_up(handover: &Handover, started: u64) -> &'static mut [u8] {
         Ok(mapped) => mapped,
         Err(error) => panic!("paging: {error}"),
     };
+    code::install(mapped.code);
     cpu::enable_protections();
     let free_bytes = mapped.free.bytes();
     // SAFETY: 1. `paging::switch` mapped the free memory and gave it to nobody else; 2. this runs once.

@@ -8,6 +8,7 @@
 extern crate alloc;
 
 mod bring_up;
+mod code;
 mod console;
 mod doors;
 mod ending;

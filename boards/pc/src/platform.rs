@@ -2,6 +2,7 @@
 
 use core::hint::spin_loop;
 
+use kernel_bpf::jit::CodeMemory;
 use kernel_core::{Memory, Platform};
 use kernel_x86_64::paging;
 use kernel_x86_64::seed::{self, SeedSource};
@@ -9,7 +10,7 @@ use spin::Mutex;
 
 use crate::console::say;
 use crate::heap::HEAP;
-use crate::{console, time};
+use crate::{code, console, time};
 
 /// The program that runs now, for exception reports.
 static RUNNING: Mutex<Option<&'static str>> = Mutex::new(None);
@@ -66,6 +67,10 @@ impl Platform for Pc {
 
     fn running(&self, program: Option<&'static str>) {
         *RUNNING.lock() = program;
+    }
+
+    fn code_memory(&self) -> Option<&'static dyn CodeMemory> {
+        code::memory()
     }
 
     fn memory(&self) -> Memory {

@@ -2,11 +2,12 @@
 
 use core::cell::Cell;
 use core::fmt::{self, Debug};
+use core::sync::atomic::AtomicU64;
 
 use crate::context::ProgramKind;
 use crate::error::{BpfError, Fault};
 use crate::helpers::{MAX_TAIL_CALLS, Services};
-use crate::interpreter::{FRAME_BYTES, MAX_FRAMES, Memory, Region, TooManyRegions};
+use crate::interpreter::{FRAME_BYTES, Interpreter, MAX_FRAMES, Memory, Region, TooManyRegions};
 use crate::maps::{MAX_KEY, Map, MapDef};
 use crate::memory::{Buffer, Reclaim};
 use crate::object::MapAccess;
@@ -19,20 +20,52 @@ use crate::targets::{Find, Origin, Targets};
 pub trait Engine: Copy + Debug + 'static {
     /// Its name in reports.
     const NAME: &'static str;
+    /// What it makes of a program before the first run.
+    type Code<'a>;
+    /// Where that goes.
+    type CodeMemory: ?Sized + 'static;
+    /// How it is made.
+    type Options: Copy + Default;
 
-    /// Runs a job to its end.
+    /// Makes the code of a program with its maps.
+    fn compile<'a, P: PhysicalProfile>(
+        verified: &Verified<'a, P>,
+        maps: &'a [&'a Map<P::MemoryStrategy>],
+        memory: Option<&'a Self::CodeMemory>,
+        options: Self::Options,
+    ) -> Self::Code<'a>;
+
+    /// Bytes of machine code, or why there is none, if there should be.
+    ///
+    /// # Errors
+    /// The reason.
+    fn code_bytes<'c>(code: &'c Self::Code<'_>) -> Result<usize, Option<&'c dyn fmt::Display>>;
+
+    /// Runs a job to its end. Without code, or if the code does not count instructions and the limit is below the
+    /// proven bound, the interpreter runs it.
     ///
     /// # Errors
     /// The fault that ended it early.
-    fn execute<M: Reclaim>(job: &Job<'_, M>, services: &mut dyn Services) -> Result<Completion, Fault>;
+    fn execute<M: Reclaim>(
+        job: &Job<'_, M>,
+        code: Option<&Self::Code<'_>>,
+        services: &mut dyn Services,
+    ) -> Result<Completion, Fault>;
 }
+
+/// Where the engine of a profile puts code.
+pub type CodeMemoryOf<P> = <<P as PhysicalProfile>::Engine as Engine>::CodeMemory;
+/// How the engine of a profile makes code.
+pub type OptionsOf<P> = <<P as PhysicalProfile>::Engine as Engine>::Options;
+type CodeOf<'a, P> = <<P as PhysicalProfile>::Engine as Engine>::Code<'a>;
 
 /// A run about to start. Made by [`Executable::run`] alone, so holding one proves that its text was verified.
 pub struct Job<'a, M: Reclaim> {
     pub(crate) kind: ProgramKind,
     pub(crate) text: &'a [u8],
     pub(crate) entry: usize,
-    pub(crate) limit: u64,
+    /// Instructions it may execute. An interrupt may store 0 here to stop it before the next one.
+    pub(crate) limit: AtomicU64,
     pub(crate) arguments: [u64; 2],
     pub(crate) stack_top: u64,
     pub(crate) memory: Memory<'a>,
@@ -55,8 +88,8 @@ pub struct Job<'a, M: Reclaim> {
 pub struct Completion {
     /// The program's return value.
     pub r0: u64,
-    /// Instructions executed.
-    pub insns: u64,
+    /// Instructions executed, if the engine counts them: compiled code does not.
+    pub insns: Option<u64>,
 }
 
 /// What a run is given.
@@ -72,7 +105,9 @@ pub enum Input<'a> {
 
 /// Largest packet, in bytes.
 pub const MAX_PACKET: usize = 2048;
-const CONTEXT_BYTES: usize = 192;
+/// Where the address of the packet's [`Window`] follows its context, for compiled code.
+pub(crate) const WINDOW_OFFSET: usize = 192;
+const CONTEXT_BYTES: usize = WINDOW_OFFSET + size_of::<u64>();
 
 /// Stack, context and packet memory of the runs that are not nested in each other: taken once, while loading.
 pub struct RunSpace<P: PhysicalProfile> {
@@ -106,6 +141,14 @@ impl<P: PhysicalProfile> RunSpace<P> {
     }
 }
 
+impl<P: PhysicalProfile> RunSpace<P> {
+    /// Where packets lie, [`HEADROOM`] bytes from the start at first: as the last run left it.
+    #[must_use]
+    pub const fn packet(&self) -> &[Cell<u8>] {
+        self.packet.cells()
+    }
+}
+
 /// Maps that a program was not verified with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MapMismatch;
@@ -123,6 +166,7 @@ pub struct Executable<'a, P: PhysicalProfile> {
     verified: Verified<'a, P>,
     maps: &'a [&'a Map<P::MemoryStrategy>],
     targets: Option<&'a Targets<'a>>,
+    code: Option<CodeOf<'a, P>>,
 }
 
 impl<'a, P: PhysicalProfile> Executable<'a, P> {
@@ -137,7 +181,7 @@ impl<'a, P: PhysicalProfile> Executable<'a, P> {
         let defs = verified.program.maps;
         let same = defs.len() == maps.len() && maps.iter().zip(defs).all(|(map, def)| map.is_made_from(def));
         if same && holds_likes(maps, defs) {
-            Ok(Self { verified, maps, targets: None })
+            Ok(Self { verified, maps, targets: None, code: None })
         } else {
             Err(MapMismatch)
         }
@@ -164,6 +208,34 @@ impl<'a, P: PhysicalProfile> Executable<'a, P> {
     #[must_use]
     pub const fn frames(&self) -> usize {
         if self.verified.tail_calls() { MAX_FRAMES } else { self.verified.frames() }
+    }
+
+    /// Has the profile's engine make its code, in `memory` if it needs any. Without this, runs are interpreted.
+    #[must_use]
+    pub fn compiled(mut self, memory: Option<&'a CodeMemoryOf<P>>, options: OptionsOf<P>) -> Self {
+        self.code = Some(P::Engine::compile(&self.verified, self.maps, memory, options));
+        self
+    }
+
+    /// What the engine made of it, if it was asked.
+    #[must_use]
+    pub const fn code(&self) -> Option<&CodeOf<'a, P>> {
+        self.code.as_ref()
+    }
+
+    /// Bytes of its machine code.
+    ///
+    /// # Errors
+    /// Why there is none, if its engine has such code at all.
+    pub fn code_bytes(&self) -> Result<usize, Option<&dyn fmt::Display>> {
+        let code = self.code.as_ref().ok_or(None)?;
+        P::Engine::code_bytes(code)
+    }
+
+    /// The name of what runs it.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        if self.code_bytes().is_ok() { P::Engine::NAME } else { Interpreter::NAME }
     }
 
     /// What was proven.
@@ -197,38 +269,78 @@ impl<'a, P: PhysicalProfile> Executable<'a, P> {
         limit: u64,
         services: &mut dyn Services,
     ) -> Result<Completion, Fault> {
+        let window = self.window(space, &input);
+        self.prepare(space, input, &window, limit)?.run(services)
+    }
+
+    /// Where the packet of an input will be.
+    #[must_use]
+    pub fn window<'r>(&self, space: &'r RunSpace<P>, input: &Input<'_>) -> Window<'r> {
+        match input {
+            Input::Packet(bytes) => Window::new(space.packet.cells(), bytes.len().min(MAX_PACKET)),
+            Input::Context(_) | Input::Memory(_) => Window::none(),
+        }
+    }
+
+    /// Puts the input in place for any number of runs, each of which finds what the one before left there. `window` is
+    /// what [`Self::window`] returned for this input.
+    ///
+    /// # Errors
+    /// `OutOfMemory` if there are more maps than a run has room for.
+    pub fn prepare<'r>(
+        &'r self,
+        space: &'r RunSpace<P>,
+        input: Input<'r>,
+        window: &'r Window<'r>,
+        limit: u64,
+    ) -> Result<Prepared<'r, 'a, P>, Fault> {
         let program = &self.verified.program;
         let stack = Region::read_write(space.stack.cells());
         let stack_top = stack.address() + space.stack.cells().len() as u64;
-        let window = match input {
-            Input::Packet(bytes) => Window::new(space.packet.cells(), bytes.len().min(MAX_PACKET)),
-            Input::Context(_) | Input::Memory(_) => Window::none(),
-        };
         let mut memory = Memory::default();
         let no_room = |TooManyRegions| Fault { error: BpfError::OutOfMemory, pc: program.entry, address: 0 };
         memory.add(stack).map_err(no_room)?;
         memory.add(Region::read_only_cells(space.scratch.cells())).map_err(no_room)?;
-        let arguments = prepare(program.kind, space, input, &window, &mut memory).map_err(no_room)?;
+        let arguments = prepare(program.kind, space, input, window, &mut memory).map_err(no_room)?;
         for map in self.maps {
             memory.add(map_region(map)).map_err(no_room)?;
         }
+        let counted = limit < self.verified.wcet_insns();
         let job = Job {
             kind: program.kind,
             text: program.text,
             entry: program.entry,
-            limit,
+            limit: AtomicU64::new(limit),
             arguments,
             stack_top,
             memory,
             maps: self.maps,
             origin: Origin::new(program.text, program.maps, program.kind),
             targets: self.targets.map(|targets| targets as &dyn Find),
-            window: &window,
+            window,
             scratch: space.scratch.cells(),
             tail_calls: Cell::new(0),
             redirected: Cell::new(0),
         };
-        P::Engine::execute(&job, services)
+        Ok(Prepared { job, code: self.code.as_ref().filter(|_| !counted) })
+    }
+}
+
+/// A program with its input in place.
+pub struct Prepared<'r, 'a, P: PhysicalProfile> {
+    job: Job<'r, P::MemoryStrategy>,
+    code: Option<&'r CodeOf<'a, P>>,
+}
+
+impl<P: PhysicalProfile> Prepared<'_, '_, P> {
+    /// Runs it once.
+    ///
+    /// # Errors
+    /// As [`Executable::run`].
+    #[inline]
+    pub fn run(&self, services: &mut dyn Services) -> Result<Completion, Fault> {
+        self.job.tail_calls.set(0);
+        P::Engine::execute(&self.job, self.code, services)
     }
 }
 
@@ -274,6 +386,8 @@ fn prepare<'a, P: PhysicalProfile>(
             let packet = window.bytes(0, window.len()).unwrap_or_default();
             fill(packet, bytes);
             describe(kind, context, packet);
+            let address = core::ptr::from_ref(window).expose_provenance() as u64;
+            fill(&space.context.cells()[WINDOW_OFFSET..], &address.to_le_bytes());
             memory.add(Region::packet(window))?;
         }
     }

@@ -30,6 +30,8 @@ pub use format::{Conversions, conversions};
 pub use names::name;
 pub use signature::{Argument, Callers, Helper, Holding, Return};
 
+/// Finds a value by its key; engines may do it in place.
+pub(crate) const MAP_LOOKUP_ELEM: u32 = 1;
 /// Its string is checked against its arguments by the verifier.
 pub(crate) const TRACE_PRINTK: u32 = 6;
 /// Most tail calls of a run (Linux's `MAX_TAIL_CALL_CNT`).
@@ -168,7 +170,7 @@ pub fn call<M: Reclaim>(
 ) -> Result<Outcome, CallError> {
     let mut call = Call { arguments, job, services, caller };
     match id {
-        1 | 195 => call.map_lookup_elem(id),
+        MAP_LOOKUP_ELEM | 195 => call.map_lookup_elem(id),
         2 => call.map_update_elem(),
         3 => call.map_delete_elem(),
         5 | 125 | 160 | 208 => Ok(Outcome::Value(call.services.now())),

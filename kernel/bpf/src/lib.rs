@@ -8,7 +8,7 @@
 //! 3. A profile is a type ([`profile::PhysicalProfile`]). Code asks the type, never the build.
 //! 4. Memory is taken while loading; running takes none.
 //! 5. Time is an argument. Nothing in this crate reads a clock.
-//! 6. Unsafe stands in files whose name says why: `memory/*` and `interpreter/memory`.
+//! 6. Unsafe stands in files whose name says why: `memory/*`, `interpreter/memory`, `jit/code` and `jit/run`.
 //!
 //! An unverified program cannot be run; this does not compile, because only [`verify`] makes a [`Verified`]:
 //! ```compile_fail
@@ -39,6 +39,8 @@ mod executable;
 pub mod helpers;
 pub mod insn;
 pub mod interpreter;
+#[cfg(feature = "cloud-profile")]
+pub mod jit;
 pub mod maps;
 #[expect(unsafe_code, reason = "owns raw memory of a strategy")]
 pub mod memory;
@@ -52,6 +54,9 @@ pub mod targets;
 pub mod trusted;
 pub mod verifier;
 
-pub use executable::{Completion, Engine, Executable, Input, Job, MAX_PACKET, MapMismatch, RunSpace};
+pub use executable::{
+    CodeMemoryOf, Completion, Engine, Executable, Input, Job, MAX_PACKET, MapMismatch, OptionsOf, Prepared,
+    RunSpace,
+};
 pub use program::{BpfProgram, ProgramError, Verified};
 pub use verifier::{Rejection, verify};

@@ -17,6 +17,8 @@ pub use buffer::Buffer;
 pub(crate) use counted::{Counted, fail_after, live_blocks};
 #[cfg(feature = "cloud-profile")]
 pub use elastic::ElasticMemory;
+#[cfg(feature = "cloud-profile")]
+pub(crate) use elastic::Vec;
 #[cfg(feature = "embedded-profile")]
 pub use static_pool::{PoolUse, StaticMemory, StaticPool};
 

@@ -8,7 +8,7 @@ use kernel_bpf::context::{ProgramKind, missing_facility};
 use kernel_bpf::object::{Object, ProgramSpec};
 use kernel_bpf::profile::PhysicalProfile;
 use kernel_bpf::targets::Targets;
-use kernel_bpf::{BpfProgram, Engine, Executable, Verified, verify};
+use kernel_bpf::{BpfProgram, CodeMemoryOf, Executable, OptionsOf, Verified, verify};
 use kernel_report::{Record, Verdict};
 
 use crate::manifest::{self, Entry, Expect, Manifest, Trigger};
@@ -34,6 +34,8 @@ pub(crate) struct Loader<'t, P: PhysicalProfile> {
     pub(crate) workspace: &'static mut [u64],
     pub(crate) programs: [Option<Loaded<'t, P>>; MAX_PROGRAMS],
     pub(crate) count: usize,
+    /// Where machine code goes, if this profile's engine makes any and the board has room for it.
+    pub(crate) code_memory: Option<&'static CodeMemoryOf<P>>,
     pub(crate) manifest: Option<Manifest<'static>>,
     /// Which programs of the manifest were met, in its order.
     pub(crate) met: [bool; manifest::MAX_PROGRAMS],
@@ -107,10 +109,7 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
                 }
             };
         match verify(program, self.workspace) {
-            Ok(verified) => {
-                report.accepted(&verified, narrator);
-                self.keep(verified, entry, spec.name, maps, narrator);
-            }
+            Ok(verified) => self.keep(verified, entry, maps, &report, narrator),
             Err(rejection) => {
                 let insn =
                     rejection.pc.saturating_sub(object.function_at(rejection.pc).map_or(0, |f| f.first_insn));
@@ -140,24 +139,25 @@ impl<'t, P: PhysicalProfile> Loader<'t, P> {
         &mut self,
         verified: Verified<'t, P>,
         entry: Entry<'static>,
-        name: &'static str,
         maps: ObjectMaps<'t, P>,
+        report: &Report<'static>,
         narrator: &mut Narrator<'_, impl Platform>,
     ) {
+        let name = report.name;
+        let executable = match Executable::new(verified, maps.maps) {
+            Ok(executable) => executable.compiled(self.code_memory, OptionsOf::<P>::default()),
+            Err(error) => return narrator.refuse(entry.object, 0, format_args!("{name}: {error}")),
+        };
+        report.accepted(&executable, narrator);
         let Some(place) = self.programs.get_mut(self.count) else {
             let reason = format_args!("no room for `{name}`: an initrd may have {MAX_PROGRAMS} programs");
             return narrator.refuse(entry.object, 0, reason);
         };
-        match Executable::new(verified, maps.maps) {
-            Ok(executable) => {
-                // As many as programs.
-                let _ = self.targets.add(executable.verified());
-                let executable = executable.with_targets(self.targets);
-                *place = Some(Loaded { name, executable, maps, entry });
-                self.count += 1;
-            }
-            Err(error) => narrator.refuse(entry.object, 0, format_args!("{name}: {error}")),
-        }
+        // As many as programs.
+        let _ = self.targets.add(executable.verified());
+        let executable = executable.with_targets(self.targets);
+        *place = Some(Loaded { name, executable, maps, entry });
+        self.count += 1;
     }
 }
 
@@ -172,9 +172,10 @@ struct Report<'r> {
 impl Report<'_> {
     fn accepted<P: PhysicalProfile>(
         &self,
-        verified: &Verified<'_, P>,
+        executable: &Executable<'_, P>,
         narrator: &mut Narrator<'_, impl Platform>,
     ) {
+        let verified = executable.verified();
         let expected = self.expect != Expect::Rejected;
         if !expected {
             narrator.fail();
@@ -186,6 +187,10 @@ impl Report<'_> {
             Pace::MayWait,
             format_args!("verifier: {name} accepted, {insns} insns, stack {stack}, bound {bound}"),
         );
+        let code = executable.code_bytes();
+        if let Err(Some(reason)) = code {
+            narrator.say(Pace::MayWait, format_args!("jit: {name} is interpreted: {reason}"));
+        }
         narrator.record(
             Pace::MayWait,
             &Record::Program {
@@ -196,8 +201,8 @@ impl Report<'_> {
                 insns,
                 stack: Some(stack),
                 wcet_insns: Some(bound),
-                engine: Some(P::Engine::NAME),
-                jited_bytes: None,
+                engine: Some(executable.engine()),
+                jited_bytes: code.ok().map(|bytes| bytes as u32),
                 insn: None,
                 line: None,
                 reason: None,

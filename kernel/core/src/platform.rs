@@ -1,5 +1,8 @@
 //! What the supervisor asks of a board.
 
+use kernel_bpf::CodeMemoryOf;
+use kernel_bpf::profile::ActiveProfile;
+
 /// Memory figures a board can measure. All in bytes, but for `wx_pages`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -45,6 +48,11 @@ pub trait Platform {
 
     /// Names the program that is about to run, for exception reports; `None` when it has ended.
     fn running(&self, program: Option<&'static str>);
+
+    /// Where the profile's engine may put machine code, if it makes any.
+    fn code_memory(&self) -> Option<&'static CodeMemoryOf<ActiveProfile>> {
+        None
+    }
 
     /// Memory figures now.
     fn memory(&self) -> Memory;

@@ -52,8 +52,17 @@ pub fn boot<P: Platform>(
     let tables = MapTables { defs: &mut defs, maps: &mut maps, references: &mut references, pinned, demand };
     let programs = [const { None }; MAX_PROGRAMS];
     let met = [false; manifest::MAX_PROGRAMS];
-    let mut loader =
-        Loader::<ActiveProfile> { tables, targets: &targets, workspace, programs, count: 0, manifest, met };
+    let code_memory = platform.code_memory();
+    let mut loader = Loader::<ActiveProfile> {
+        tables,
+        targets: &targets,
+        workspace,
+        programs,
+        count: 0,
+        code_memory,
+        manifest,
+        met,
+    };
     let is_object = |file: &&mut Option<File>| file.as_ref().is_some_and(|file| file.name.ends_with(".o"));
     let mut objects = files.iter_mut().filter(is_object).filter_map(Option::take).peekable();
     if objects.peek().is_none() && !narrator.has_failed() {

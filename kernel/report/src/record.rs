@@ -110,8 +110,9 @@ pub enum Record<S> {
         end_ns: u64,
         /// The program's return value.
         r0: u64,
-        /// Instructions executed.
-        insns: u64,
+        /// Instructions executed, if the engine counts them: compiled code does not.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        insns: Option<u64>,
         /// False if the manifest expected another return value.
         expected: bool,
     },

@@ -53,3 +53,15 @@ pub fn enable_protections() {
     // SAFETY: CPUID has each bit, and they forbid only what the kernel never does: it maps no user page.
     unsafe { Cr4::update(|flags| flags.insert(wanted)) }
 }
+
+/// Whether the processor has BMI2 (CPUID leaf 7, EBX bit 8).
+#[must_use]
+pub fn has_bmi2() -> bool {
+    cpuid(0)[0] >= 7 && cpuid(7)[1] & 1 << 8 != 0
+}
+
+/// Whether the processor has MOVBE (CPUID leaf 1, ECX bit 22).
+#[must_use]
+pub fn has_movbe() -> bool {
+    cpuid(1)[2] & 1 << 22 != 0
+}

@@ -1,4 +1,4 @@
-//! Exceptions: every one ends the image, after a report (Intel SDM vol. 3, chapter 7).
+//! Exceptions: every one that is not caught ends the image, after a report (Intel SDM vol. 3, chapter 7).
 
 mod vector;
 
@@ -12,7 +12,7 @@ mod table;
 pub use vector::{PageFaultCode, Vector};
 
 #[cfg(target_os = "none")]
-pub use table::install;
+pub use table::{Catch, catch_faults, install};
 
 /// What the processor and the entry stub push, lowest address first.
 #[derive(Clone, Copy, Debug)]

@@ -67,6 +67,27 @@ pub fn provoke(fault: Fault) {
     }
 }
 
+/// Writes the byte at `address` with its own value, which must raise an exception. Returning means that the machine
+/// let it pass.
+///
+/// # Safety
+///
+/// Nobody else writes that byte.
+pub unsafe fn write_to(address: u64) {
+    // SAFETY: the caller's duty.
+    unsafe { rewrite(address) }
+}
+
+/// Calls `address`, which must raise an exception.
+///
+/// # Safety
+///
+/// The byte there is a return instruction, in case the machine lets it pass.
+pub unsafe fn call(address: u64) {
+    // SAFETY: the caller's duty: it returns at once.
+    unsafe { asm!("call {}", in(reg) address, clobber_abi("C")) }
+}
+
 /// # Safety
 ///
 /// Reading the byte at `address`, if there is one, changes nothing.

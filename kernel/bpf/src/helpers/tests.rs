@@ -111,7 +111,7 @@ impl Bench {
             kind: self.kind,
             text: &[],
             entry: 0,
-            limit: 0,
+            limit: 0.into(),
             arguments: [0; 2],
             stack_top: 0,
             memory,

@@ -99,6 +99,47 @@ impl<'a> Region<'a> {
     }
 }
 
+/// The part of an object that plain accesses may touch: a cache of what [`Memory::cached`] found.
+///
+/// Holding one proves that for `'a` the first `readable` bytes at its base may be read, and the first `writable` ones
+/// written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cached<'a> {
+    base: NonNull<u8>,
+    readable: u64,
+    writable: u64,
+    bytes: PhantomData<&'a [Cell<u8>]>,
+}
+
+impl Cached<'_> {
+    /// One that no access lies in.
+    pub(super) const NONE: Self =
+        Self { base: NonNull::dangling(), readable: 0, writable: 0, bytes: PhantomData };
+
+    #[inline]
+    fn offset(&self, address: u64, size: Size, len: u64) -> Option<usize> {
+        let offset = address.wrapping_sub(self.base.as_ptr().addr() as u64);
+        (offset < len && size.bytes() as u64 <= len - offset).then_some(offset as usize)
+    }
+
+    /// `size` bytes at `address` as a number, if they lie in it.
+    #[inline]
+    pub(super) fn load(&self, address: u64, size: Size) -> Option<u64> {
+        let offset = self.offset(address, size, self.readable)?;
+        // SAFETY: 1. `offset + size` is at most `readable`, so the bytes may be read.
+        Some(unsafe { read(self.base.add(offset), size) })
+    }
+
+    /// Stores the low `size` bytes of `value` at `address`, if they lie in it.
+    #[inline]
+    pub(super) fn store(&self, address: u64, size: Size, value: u64) -> Option<()> {
+        let offset = self.offset(address, size, self.writable)?;
+        // SAFETY: 1. `offset + size` is at most `writable`, so the bytes may be written.
+        unsafe { write(self.base.add(offset), size, value) };
+        Some(())
+    }
+}
+
 /// The objects of one run.
 #[derive(Debug)]
 pub struct Memory<'a> {
@@ -217,6 +258,26 @@ impl<'a> Memory<'a> {
         // cells, which may be written.
         unsafe { write(region.base.add(offset), size, value) };
         Ok(())
+    }
+
+    /// What plain accesses near `address` may touch; nothing if it is in no object.
+    pub(super) fn cached(&self, address: u64, size: Size) -> Cached<'a> {
+        let Some((region, _)) = self.find(address, size.bytes()) else { return Cached::NONE };
+        let len = region.len as u64;
+        let whole = |readable, writable| Cached { base: region.base, readable, writable, bytes: PhantomData };
+        match region.access {
+            Access::ReadOnly => whole(len, 0),
+            Access::ReadWrite => whole(len, len),
+            // Loads of its pointer fields are no plain ones.
+            Access::Context(..) => whole(0, len),
+            Access::Packet(window) => {
+                let (skipped, len) =
+                    (window.meta.get() - region.address(), window.end.get() - window.meta.get());
+                // SAFETY: 1. The window lies in the region, which is all of its memory.
+                let base = unsafe { region.base.add(skipped as usize) };
+                Cached { base, readable: len, writable: len, bytes: PhantomData }
+            }
+        }
     }
 
     /// `len` bytes at `address`, for a helper to read.

@@ -7,6 +7,9 @@ use core::ptr::NonNull;
 
 use super::{MemoryStrategy, Reclaim, sealed::Sealed};
 
+/// Memory for compiling, which ends before the first run.
+pub(crate) use alloc::vec::Vec;
+
 /// Memory from the image's heap.
 #[derive(Clone, Copy, Debug)]
 pub struct ElasticMemory;

@@ -2,7 +2,7 @@
 
 use super::{FailureSemantic, PhysicalProfile, RecoveryAction, sealed::Sealed};
 use crate::error::BpfError;
-use crate::interpreter::Interpreter;
+use crate::jit::Jit;
 use crate::memory::ElasticMemory;
 use crate::scheduler::ThroughputFirst;
 
@@ -16,7 +16,7 @@ impl PhysicalProfile for CloudProfile {
     type MemoryStrategy = ElasticMemory;
     type SchedulerPolicy = ThroughputFirst;
     type FailureSemantic = RestartRecovery;
-    type Engine = Interpreter;
+    type Engine = Jit;
 
     const NAME: &'static str = "cloud";
     const MAX_STACK_SIZE: usize = 512 * 1024;

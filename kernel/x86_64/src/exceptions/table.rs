@@ -16,7 +16,8 @@ use crate::{power, stacks};
 
 const STUB_BYTES: u64 = 16;
 
-// One stub a vector: it makes all frames alike, then `Frame` is completed and handed to Rust.
+// One stub a vector: it makes all frames alike, then `Frame` is completed and handed to Rust. If that comes back, the
+// processor goes on where the frame says.
 global_asm!(
     r#"
     .pushsection .text.exceptions, "ax"
@@ -52,10 +53,28 @@ exception_common:
     push r15
     cld
     mov rdi, rsp
+    mov rbx, rsp
     and rsp, -16
     xor ebp, ebp
     call {entered}
-    ud2
+    mov rsp, rbx
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop r11
+    pop r10
+    pop r9
+    pop r8
+    pop rdi
+    pop rsi
+    pop rbp
+    pop rdx
+    pop rcx
+    pop rbx
+    pop rax
+    add rsp, 16
+    iretq
     .popsection
     "#,
     stub_bytes = const STUB_BYTES,
@@ -74,9 +93,23 @@ struct Gates([u128; Vector::COUNT]);
 
 static GATES: Once<Gates> = Once::new();
 static REPORT: Once<fn(&Exception<'_>) -> !> = Once::new();
+static CATCH: Once<Catch> = Once::new();
 static ENTERED: AtomicBool = AtomicBool::new(false);
 
-/// Makes every exception end in `report`. Double faults, NMIs and machine checks come in on stacks of their
+/// Where the processor goes on after an exception that was caught: instruction and stack pointer. Given are the
+/// address of the instruction that faulted and the one it accessed.
+pub type Catch = fn(instruction: u64, address: u64) -> Option<(u64, u64)>;
+
+/// Asks `catch` first about every page fault, divide error and general protection fault.
+///
+/// # Safety
+///
+/// 1. What `catch` returns is a place in code that runs right with that stack pointer and any other registers.
+pub unsafe fn catch_faults(catch: Catch) {
+    CATCH.call_once(|| catch);
+}
+
+/// Makes every exception that is not caught end in `report`. Double faults, NMIs and machine checks come in on stacks of their
 /// own. An exception while one is being reported ends the machine without a word.
 pub fn install(report: fn(&Exception<'_>) -> !) {
     REPORT.call_once(|| report);
@@ -104,8 +137,21 @@ fn stack_of(vector: Vector) -> u8 {
     }
 }
 
-extern "C" fn entered(frame: &Frame) -> ! {
+/// Goes on where `frame` then says, if the exception is caught.
+extern "C" fn entered(frame: &mut Frame) {
+    let vector = Vector::new(frame.vector);
     let address = Cr2::read_raw();
+    let accessed = if vector == Vector::PAGE_FAULT { address } else { 0 };
+    if matches!(vector, Vector::PAGE_FAULT | Vector::DIVIDE_ERROR | Vector::GENERAL_PROTECTION)
+        && let Some((instruction, stack)) = CATCH.get().and_then(|catch| catch(frame.rip, accessed))
+    {
+        (frame.rip, frame.rsp) = (instruction, stack);
+        return;
+    }
+    report(frame, address)
+}
+
+fn report(frame: &Frame, address: u64) -> ! {
     if let Some(report) = REPORT.get()
         && !ENTERED.swap(true, Ordering::Relaxed)
     {

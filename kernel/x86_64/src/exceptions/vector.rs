@@ -44,6 +44,10 @@ const NAMES: [&str; 32] = [
 impl Vector {
     /// How many there are.
     pub const COUNT: usize = NAMES.len();
+    /// A division by zero, or with a quotient that is too large.
+    pub const DIVIDE_ERROR: Self = Self(0);
+    /// An access that no page table is asked about: an address that is none.
+    pub const GENERAL_PROTECTION: Self = Self(13);
     /// Non-maskable interrupt.
     pub const NON_MASKABLE: Self = Self(2);
     /// An exception while entering the handler of another.

@@ -23,7 +23,7 @@ pub enum Access {
 }
 
 impl Access {
-    const fn flags(self) -> Flags {
+    pub(super) const fn flags(self) -> Flags {
         let present = Flags::PRESENT.union(Flags::GLOBAL);
         match self {
             Self::Code => present,
@@ -97,6 +97,22 @@ impl<'a> Builder<'a> {
             done += self.map_page(to, from, physical.bytes() - done, access)?;
         }
         Ok(())
+    }
+
+    /// The physical address of the page table, empty so far, for the 2 MiB at `address`.
+    ///
+    /// # Errors
+    ///
+    /// [`MapError`]
+    pub fn window(&mut self, address: u64) -> Result<u64, MapError> {
+        if !address.is_multiple_of(LARGE_PAGE_BYTES) {
+            return Err(MapError::Misaligned(address));
+        }
+        let virtual_address = VirtAddr::new(address);
+        let directory = self.child(0, virtual_address.p4_index().into(), address)?;
+        let directory = self.child(directory, virtual_address.p3_index().into(), address)?;
+        let table = self.child(directory, virtual_address.p2_index().into(), address)?;
+        Ok(self.base + table as u64 * PAGE_BYTES)
     }
 
     /// Maps one page of the largest size that fits into `room`, and says which size.
@@ -195,6 +211,17 @@ mod tests {
             assert_eq!(executable_writable_pages(BASE, &lookup(&tables)), 0, "{access:?}");
             assert!(access.flags().contains(Flags::NO_EXECUTE) || access == Access::Code);
         }
+    }
+
+    #[test]
+    fn a_window_is_an_empty_table_of_its_own() {
+        let mut tables = tables(8);
+        let mut builder = Builder::new(&mut tables, BASE).unwrap();
+        let window = builder.window(TO).unwrap();
+        assert_eq!(builder.window(TO + 0x1000), Err(MapError::Misaligned(TO + 0x1000)));
+        assert_eq!(translate(BASE, TO, lookup(&tables)), None);
+        let table = lookup(&tables)(window).unwrap();
+        assert!(table.iter().all(|entry| entry.is_unused()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use x86_64::PhysAddr;
 use x86_64::registers::control::{Cr3, Cr3Flags};
 use x86_64::structures::paging::{PageTable, PhysFrame};
 
+use super::window::{CODE_WINDOW, CODE_WINDOW_BYTES, CodeWindow};
 use super::{Access, Builder, Layout, MapError, executable_writable_pages, tables_needed, translate};
 use crate::handover::{Handover, LOW_MEMORY_END};
 use crate::physical::{DIRECT_MAP, Firmware};
@@ -48,6 +49,8 @@ pub struct Mapped {
     pub free: Ranges,
     /// The initrd.
     pub initrd: &'static mut [u8],
+    /// Where machine code may go, if there was room for it.
+    pub code: Option<CodeWindow>,
 }
 
 /// Builds the kernel's own tables and switches to them. They map the image, the free memory, the initrd and
@@ -63,28 +66,38 @@ pub struct Mapped {
 /// 2. Nobody uses the free memory or the initrd of `handover`, and this is called once.
 /// 3. The caller runs on the boot stack and keeps nothing that only the loader maps.
 pub unsafe fn switch(handover: &Handover, devices: impl Iterator<Item = u64>) -> Result<Mapped, PagingError> {
+    let below_4_gib = Range::new(LOW_MEMORY_END, Firmware::END);
+    let code = handover.memory.find(CODE_WINDOW_BYTES, below_4_gib);
+    let mut memory = handover.memory.clone();
+    code.into_iter().for_each(|frames| memory.subtract(frames));
     // SAFETY: duties 1 and 2.
-    let frames = unsafe { build(handover, devices) }?;
+    let (frames, table) = unsafe { build(&memory, handover.initrd, devices) }?;
+    // SAFETY: `build` gave the window a table of its own, and its frames were taken out of what it maps.
+    let code = code.map(|frames| unsafe { CodeWindow::new(frames, table) });
     let root = PhysFrame::containing_address(PhysAddr::new(frames.start()));
     // SAFETY: the new tables map the image, with this code and the boot stack, where it was (duty 3).
     unsafe { Cr3::write(root, Cr3Flags::empty()) };
-    let mut free = handover.memory.clone();
+    let mut free = memory;
     free.subtract(frames);
     // SAFETY: mapped by the new tables; nobody else has it (duty 2).
     let initrd = unsafe { slice_of(handover.initrd) };
-    Ok(Mapped { free, initrd })
+    Ok(Mapped { free, initrd, code })
 }
 
-/// Builds the tables and returns their frames, the root first.
+/// Builds the tables and returns their frames, the root first, and the physical address of the code window's table.
 ///
 /// # Safety
 ///
 /// Duties 1 and 2 of [`switch`].
-unsafe fn build(handover: &Handover, devices: impl Iterator<Item = u64>) -> Result<Range, PagingError> {
-    let initrd_pages = handover.initrd.pages_around();
-    let memory = || handover.memory.iter().chain((!initrd_pages.is_empty()).then_some(initrd_pages));
+unsafe fn build(
+    free: &Ranges,
+    initrd: Range,
+    devices: impl Iterator<Item = u64>,
+) -> Result<(Range, u64), PagingError> {
+    let initrd_pages = initrd.pages_around();
+    let memory = || free.iter().chain((!initrd_pages.is_empty()).then_some(initrd_pages));
     let layout = Layout::of_image();
-    let frames = table_frames(handover, memory(), &layout)?;
+    let frames = table_frames(free, memory(), &layout)?;
     // SAFETY: free (duty 2), below 4 GiB and so mapped (duty 1), page aligned; every bit pattern is a table.
     let tables = unsafe {
         let first = (DIRECT_MAP + frames.start()) as *mut PageTable;
@@ -98,21 +111,21 @@ unsafe fn build(handover: &Handover, devices: impl Iterator<Item = u64>) -> Resu
         builder.map(DIRECT_MAP + page, page_at(page), Access::Device)?;
     }
     map_image(&mut builder, &layout)?;
-    Ok(frames)
+    Ok((frames, builder.window(CODE_WINDOW)?))
 }
 
-/// The root, and three tables for each of at most five device pages.
-const EXTRA_TABLES: u64 = 16;
+/// The root, three tables for each of at most five device pages, and three for the code window.
+const EXTRA_TABLES: u64 = 19;
 
 fn table_frames(
-    handover: &Handover,
+    free: &Ranges,
     memory: impl Iterator<Item = Range>,
     layout: &Layout,
 ) -> Result<Range, PagingError> {
     let image: u64 = layout.parts().map(|(part, _)| tables_needed(part)).sum();
     let bytes = (memory.map(tables_needed).sum::<u64>() + image + EXTRA_TABLES) * PAGE_BYTES;
     let window = Range::new(LOW_MEMORY_END, Firmware::END);
-    handover.memory.find(bytes, window).ok_or(PagingError::NoRoom { bytes })
+    free.find(bytes, window).ok_or(PagingError::NoRoom { bytes })
 }
 
 /// A disk loader scatters the image, so each page is looked up.
@@ -149,7 +162,8 @@ fn page_at(address: u64) -> Range {
 /// The table at a physical address that CR3 or another table names.
 fn table_at(address: u64) -> Option<&'static PageTable> {
     // SAFETY: the loader's tables lie below 4 GiB, which they map at the direct map; the kernel's lie in its
-    // free memory, which it maps there. Nobody changes a table in force.
+    // free memory, which it maps there. Only the code window's table changes while in force, between walks: there is
+    // one core, and no walk goes on meanwhile.
     Some(unsafe { &*((DIRECT_MAP + address) as *const PageTable) })
 }
 

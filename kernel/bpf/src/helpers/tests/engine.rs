@@ -24,7 +24,7 @@ fn run(text: &[u8], map: &LiveMap, limit: u64) -> Result<crate::Completion, Faul
         kind: ProgramKind::Syscall,
         text,
         entry: 0,
-        limit,
+        limit: limit.into(),
         arguments: [5, 0],
         stack_top,
         memory,
@@ -36,7 +36,7 @@ fn run(text: &[u8], map: &LiveMap, limit: u64) -> Result<crate::Completion, Faul
         tail_calls: Cell::new(0),
         redirected: Cell::new(0),
     };
-    Interpreter::execute(&job, &mut World::default())
+    Interpreter::execute(&job, None, &mut World::default())
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn bpf_loop_runs_its_function_in_a_frame_of_its_own() {
     let nothing = map(MapKind::Array, 4, 8, 1);
     // The distance counts from the instruction behind the first slot: 4 + 9 = 13.
     let done = run(&text, &nothing, 1000).unwrap();
-    assert_eq!((done.r0, done.insns), (10 + 45 + 100, 12 + 10 * 7));
+    assert_eq!((done.r0, done.insns), (10 + 45 + 100, Some(12 + 10 * 7)));
     assert_eq!(run(&text, &nothing, 40).unwrap_err().error, crate::error::BpfError::Timeout);
 }
 
@@ -89,5 +89,5 @@ fn a_program_that_calls_itself_goes_on_after_33_times() {
     let (kind, initial) = (MapKind::ProgArray, Some(&initial[..]));
     let programs = Map::new(&MapDef { kind, value_size: 0, initial, ..MapDef::VACANT }).unwrap();
     let done = run(&text, &programs, 5).unwrap();
-    assert_eq!((done.r0, done.insns), (5, 34 * 5 + 2));
+    assert_eq!((done.r0, done.insns), (5, Some(34 * 5 + 2)));
 }
