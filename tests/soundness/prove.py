@@ -11,6 +11,7 @@ two questions about operators that are wrong on purpose must be answered `sat`.
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -43,6 +44,9 @@ EXCEPTIONS = {
     "smod64": (8, DIVIDER),
     "smod32": (16, DIVIDER),
 }
+
+
+NAME = re.compile(r"\b[tp]\d+\b")
 
 
 @dataclass
@@ -139,19 +143,48 @@ def write_questions(folder, width):
 
 def prove(file, limit):
     """Asks every case of a file."""
-    assumptions, *cases = file.read_text().split("(push 1)")
+    head, *cases = file.read_text().split("(push 1)")
+    question = Question(head)
     answers, slowest, begin = {}, 0, time.process_time()
     for case in cases:
-        part, question = case.split("\n", 1)
+        part, claim = case.split("\n", 1)
         case_begin = time.process_time()
-        answer = ask(assumptions + question.split("(check-sat)")[0], limit)
+        answer = ask(question.about(claim.split("(check-sat)")[0]), limit)
         slowest = max(slowest, time.process_time() - case_begin)
         answers.setdefault(answer, set()).add(part.strip(" ;"))
     # Nothing follows from assumptions that nothing satisfies.
-    if ask(assumptions, limit) != "sat":
+    if ask(question.about(""), limit) != "sat":
         answers.setdefault("vacuous", set()).add("assumptions")
     seconds = time.process_time() - begin
     return Proof(file.stem, int(file.parent.name), len(cases), seconds, slowest, answers)
+
+
+class Question:
+    """The lines before the claims of a file: a case needs few of its definitions."""
+
+    def __init__(self, head):
+        self.definitions, rest = {}, []
+        for line in head.splitlines():
+            if line.startswith("(define-fun "):
+                name, definition = line.split(" ", 2)[1:]
+                self.definitions[name] = (line, set(NAME.findall(definition)))
+            else:
+                rest.append(line)
+        self.assertions = "\n".join(line for line in rest if line.startswith("(assert "))
+        self.others = "\n".join(line for line in rest if not line.startswith("(assert "))
+
+    def about(self, claim):
+        """Those lines that a claim needs, and the claim."""
+        text = self.assertions + "\n" + claim
+        needed, open_names = set(), NAME.findall(text)
+        while open_names:
+            name = open_names.pop()
+            if name in self.definitions and name not in needed:
+                needed.add(name)
+                open_names.extend(self.definitions[name][1])
+        # In the order of the file: each uses earlier ones only.
+        lines = [line for name, (line, _) in self.definitions.items() if name in needed]
+        return "\n".join([self.others, *lines, text])
 
 
 def ask(text, limit):

@@ -3,13 +3,17 @@
 //! All abstract numbers of 4 bits with halves of 2 are tried, with all their members, and all tristate numbers of 8 bits.
 //! A plain run looks at a share of the pairs, which each test prints; `SKEP_SOUNDNESS_LONG=1` looks at all.
 
+use std::collections::BTreeSet;
+
 use kernel_bpf::insn::{AluOp, ByteOrder, Condition, Size, Width};
 use kernel_bpf::verifier::value::word::Word as _;
 use kernel_bpf::verifier::value::{Scalar, Tnum, refine};
 use tests::operators::check::{self, CONDITIONS, Check, OPERATORS, Share, Tally, WIDTHS, in_parallel};
 use tests::operators::meaning;
+use tests::operators::query::{Query, queries};
 use tests::operators::small::Small;
 use tests::operators::states::{Set, Sets, State, best, members, tnums, words};
+use tests::operators::term::Term;
 use tests::random::Random;
 
 /// Whether everything is looked at.
@@ -397,4 +401,30 @@ fn wider_state(random: &mut Random) -> Scalar<Small<8>> {
         state.smax32 = signed(low).max(signed(low_signed_ends.1));
     }
     state
+}
+
+/// The operators are computed with terms too, which is what a solver proves: `tests/soundness/prove.py`.
+#[test]
+fn every_operator_is_written_for_a_solver() {
+    let names = |queries: Vec<Query>| queries.into_iter().map(|query| query.name).collect::<BTreeSet<_>>();
+    let (long, short) = (queries::<Term<64>>(), queries::<Term<8>>());
+    for query in &long {
+        let claims = query.text.matches("(check-sat)").count();
+        assert!(claims > 0 && query.text.matches("(assert (not ").count() >= claims, "{}", query.name);
+    }
+    let count = long.len();
+    let long = names(long);
+    assert_eq!(long.len(), count, "a name is there twice");
+    assert_eq!(long, names(short));
+    for check in check::checks() {
+        let name = match check {
+            Check::Operator(..) => format!("whole_{}", check.to_string().replace(' ', "")),
+            Check::Branch(..) => {
+                let text = check.to_string();
+                let (compared, outcome) = text.rsplit_once(' ').expect("an outcome");
+                format!("j{}_{outcome}", compared.replace(' ', ""))
+            }
+        };
+        assert!(long.contains(&name.to_lowercase()), "{name}");
+    }
 }

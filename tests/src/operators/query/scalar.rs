@@ -164,7 +164,9 @@ fn branch<W: Register>(condition: Condition, width: Width, outcome: bool) -> Que
             .map(|claim| Claim { part: format!("{operand} {}", claim.part), ..claim })
             .collect::<Vec<_>>()
     };
-    let claims = [of("dst", claims(&dst, &x, &[&x, &y])), of("src", claims(&src, &y, &[&x, &y]))];
+    let signs: &[&str] =
+        if matches!(condition, Condition::Eq | Condition::Ne) { &[x.as_str(), y.as_str()] } else { &[] };
+    let claims = [of("dst", claims(&dst, &x, signs)), of("src", claims(&src, &y, signs))];
     let name = format!("j{condition:?}{}_{outcome}", bits(width)).to_lowercase();
     let claims: Vec<Claim> = claims.into_iter().flatten().collect();
     query(name, &[member(&a, &x), member(&b, &y), happens], &claims)

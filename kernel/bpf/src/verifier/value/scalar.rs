@@ -120,18 +120,19 @@ impl<W: Wide> Scalar<W> {
         smax32: W::Half::MOST,
     };
 
-    /// Every number without a high half.
+    /// Whether it is every number, or every one without a high half, and they are plain ones: another short cut.
     #[inline]
-    fn any_low() -> Self {
+    fn is_common(&self) -> bool {
         let most = W::of_halves(W::Half::ZERO, W::Half::MAX);
-        Self {
+        let any_low = || Self {
             bits: Tnum { value: W::ZERO, mask: most },
             umin: W::ZERO,
             umax: most,
             smin: W::ZERO.signed(),
             smax: most.signed(),
             ..Self::UNKNOWN
-        }
+        };
+        most.number().is_some() && (*self == Self::UNKNOWN || *self == any_low())
     }
 
     /// Exactly `number`.

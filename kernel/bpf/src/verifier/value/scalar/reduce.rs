@@ -28,7 +28,7 @@ impl<W: Wide> Scalar<W> {
         if let Some(number) = self.plain() {
             return (Self::exactly(number), self.contains(number));
         }
-        if *self == Self::UNKNOWN || *self == Self::any_low() {
+        if self.is_common() {
             return (*self, W::Bit::TRUE);
         }
         let all = Product { high: self.bits.high(), low: self.low().aligned() };
