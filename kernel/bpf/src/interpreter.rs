@@ -2,7 +2,7 @@
 //! even a program the verifier was wrong about cannot touch anything else.
 //!
 //! Instructions are executed in place, straight from their encoding, by one `match` on the opcode byte; each arm is
-//! the meaning of one opcode, by the pure functions of [`alu`]. What is rare goes by the decoder.
+//! the meaning of one opcode, by the pure functions of [`mod@alu`]. What is rare goes by the decoder.
 
 pub mod alu;
 mod calls;

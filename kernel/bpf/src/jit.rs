@@ -1,7 +1,7 @@
 //! Programs as machine code: a compiler for x86-64 that takes time linear in the program, and the pages its code is in.
 //!
 //! The code checks nothing as it runs: it relies on what [`Verified`] proves. What it relies on itself is checked
-//! before it may run ([`check`]), and from then on nobody can write it ([`code`]).
+//! before it may run (`check`), and from then on nobody can write it (`code`).
 //!
 //! ```text
 //! text -> flow (reachable, live) -> slots, facts, contexts -> lower (values, encoder) -> assembler -> check -> sealed

@@ -1,7 +1,7 @@
 //! Words that are terms of SMT-LIB 2 (theory of bit vectors): an operator computed with them gives the formula of what
 //! it computes.
 //!
-//! A term is a number or the name of a definition in its thread's [`Definitions`]; equal terms have one name.
+//! A term is a number or the name of a definition in its thread's `Definitions`; equal terms have one name.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
