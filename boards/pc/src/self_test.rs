@@ -3,6 +3,7 @@
 //! machine code of programs is neither written (`code-write`), nor made of data (`heap-call`), nor the kernel's own when
 //! it faults (`code-fault`). Unsafe because that is the point.
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -95,7 +96,7 @@ fn compiled() -> Executable<'static, ActiveProfile> {
 /// Writes to the first byte of a program's machine code.
 fn code_write() -> ! {
     let executable = compiled();
-    let Some(Ok(code)) = executable.code() else { return not_caught("there is no machine code") };
+    let Some(Ok(code)) = executable.code() else { not_caught("there is no machine code") };
     say(format_args!("selftest: writing to machine code at {:#x}", code.address()));
     // SAFETY: 1. Nobody writes machine code that is sealed.
     unsafe { self_test::write_to(code.address() as u64) };
@@ -105,7 +106,7 @@ fn code_write() -> ! {
 /// Calls a return instruction in the heap.
 fn heap_call() -> ! {
     const RETURN: u8 = 0xc3;
-    let block = vec![RETURN; 64];
+    let block = Box::new([RETURN; 64]);
     say(format_args!("selftest: calling the heap at {:#x}", block.as_ptr().addr()));
     // SAFETY: 1. A return instruction is there.
     unsafe { self_test::call(block.as_ptr().addr() as u64) };
@@ -116,7 +117,7 @@ fn heap_call() -> ! {
 fn code_fault(platform: &impl Platform) -> ! {
     let executable = compiled();
     let space = RunSpace::new(1).expect("there is memory for a stack");
-    let mut run = |memory: &mut [u8]| {
+    let run = |memory: &mut [u8]| {
         let cells = core::cell::Cell::from_mut(memory).as_slice_of_cells();
         executable.run(&space, Input::Memory(cells), &mut Quiet(platform))
     };
