@@ -134,7 +134,9 @@ impl Lowering<'_> {
         src: Operand,
     ) -> usize {
         let Some(op) = self.follower(index).copied() else { return 0 };
-        if !self.passes().has(Passes::MEMORY_OPERANDS) || condition == Condition::Set {
+        // What the register held before the load is no operand of the branch.
+        let compares_itself = virtual_of(src) == Some(load.dst);
+        if compares_itself || !self.passes().has(Passes::MEMORY_OPERANDS) || condition == Condition::Set {
             return 0;
         }
         // A comparison of 32 bits reads no more than those.
@@ -163,7 +165,7 @@ impl Lowering<'_> {
             let condition = if whole { condition } else { unsigned(condition) };
             return 1 + self.leave_block(index + 1, &op, cond_of(condition));
         }
-        let Some(from) = virtual_of(src).filter(|from| whole && *from != load.dst) else { return 0 };
+        let Some(from) = virtual_of(src).filter(|_| whole) else { return 0 };
         self.live |= op.live_before;
         self.settle_at(bits_of(width), from);
         let address = self.settle_address(index + 1, load, &op);
