@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use kernel_bpf::context::ProgramKind;
 use kernel_bpf::error::Fault;
@@ -66,7 +67,11 @@ pub fn untrusted<'a>(program: &'a [u8], memory: &[u8]) -> BpfProgram<'a, ActiveP
     BpfProgram::new(program, 0, program.len() / 8, kind, &[]).expect("the program has instructions")
 }
 
+/// A fixed pool takes memory back last in, first out: threads that run side by side would use it up.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 fn execute(verified: Verified<'_, ActiveProfile>, memory: &mut [u8]) -> Result<Completion, Fault> {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let space = RunSpace::new(verified.frames()).expect("there is memory for a stack");
     let input = Input::Memory(Cell::from_mut(memory).as_slice_of_cells());
     Executable::new(verified, &[]).expect("it has no maps").run(&space, input, &mut Quiet)
