@@ -42,7 +42,7 @@ const PRECISION: [(Check, f64); 20] = [
     (Check::Operator(AluOp::Or, Width::W64), 95.8),
     (Check::Operator(AluOp::And, Width::W64), 95.8),
     (Check::Operator(AluOp::Xor, Width::W64), 85.0),
-    (Check::Operator(AluOp::Lsh, Width::W64), 66.5),
+    (Check::Operator(AluOp::Lsh, Width::W64), 67.7),
     (Check::Operator(AluOp::Rsh, Width::W64), 66.5),
     (Check::Operator(AluOp::Arsh, Width::W64), 77.1),
     (Check::Branch(Condition::Eq, Width::W64, false), 99.9),

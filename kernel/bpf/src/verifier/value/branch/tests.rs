@@ -53,3 +53,58 @@ fn a_comparison_narrows_what_clang_relies_on() {
     let masked = refine(Condition::Set, false, Width::W64, &index, &Scalar::constant(!0xf)).unwrap().0;
     assert_eq!(masked.umax, 0xf);
 }
+
+fn after(condition: Condition, outcome: bool, width: Width, dst: &Scalar, src: u64) -> Option<Scalar> {
+    refine(condition, outcome, width, dst, &Scalar::constant(src)).map(|(dst, _)| dst)
+}
+
+#[test]
+fn what_cannot_happen_is_told() {
+    let small = Scalar::range(1, 5);
+    for (condition, outcome, number) in [
+        (Condition::Eq, true, 6),
+        (Condition::Gt, true, 5),
+        (Condition::Ge, false, 1),
+        (Condition::Lt, true, 1),
+        (Condition::Le, false, 5),
+        (Condition::SGt, true, 5),
+        (Condition::SLt, true, -3i64 as u64),
+        (Condition::Set, true, 8),
+    ] {
+        for width in [Width::W32, Width::W64] {
+            assert_eq!(after(condition, outcome, width, &small, number), None, "{condition:?} {width:?}");
+            assert!(after(condition, !outcome, width, &small, number).is_some(), "{condition:?} {width:?}");
+        }
+    }
+    assert_eq!(after(Condition::Ne, true, Width::W64, &Scalar::constant(7), 7), None);
+    assert_eq!(after(Condition::Set, false, Width::W64, &Scalar::constant(7), 4), None);
+}
+
+#[test]
+fn a_number_that_is_not_at_an_end_moves_it() {
+    let number = Scalar::signed_range(-5, 5);
+    let without = |value: i64| after(Condition::Ne, true, Width::W64, &number, value as u64).unwrap();
+    assert_eq!((without(-5).smin, without(5).smax), (-4, 4));
+    // The ends of the unsigned range.
+    assert_eq!((without(0).umin, without(-1).umax), (1, u64::MAX - 1));
+    let low = after(Condition::Eq, false, Width::W32, &number, 5).unwrap();
+    assert_eq!((low.smax32, low.smax), (4, 4));
+}
+
+#[test]
+fn a_comparison_of_32_bits_narrows_the_low_half_and_the_rest_if_it_is_known() {
+    let any = after(Condition::Le, true, Width::W32, &Scalar::UNKNOWN, 9).unwrap();
+    assert_eq!((any.umax32, any.smin32, any.umax), (9, 0, 0xffff_ffff_0000_0009));
+    let known = Scalar::range(0x7_0000_0000, 0x7_ffff_ffff);
+    let known = after(Condition::Le, true, Width::W32, &known, 9).unwrap();
+    assert_eq!((known.umin, known.umax), (0x7_0000_0000, 0x7_0000_0009));
+}
+
+#[test]
+fn a_single_bit_that_is_tested_is_known() {
+    let tested = |outcome| after(Condition::Set, outcome, Width::W64, &Scalar::UNKNOWN, 0x10).unwrap().bits;
+    assert_eq!((tested(true).value, tested(true).mask), (0x10, !0x10));
+    assert_eq!((tested(false).value, tested(false).mask), (0, !0x10));
+    let several = after(Condition::Set, true, Width::W64, &Scalar::range(0, 100), 0x30).unwrap();
+    assert_eq!(several.umin, 0x10);
+}

@@ -2,7 +2,7 @@
 
 use super::Scalar;
 use crate::insn::{ByteOrder, Size, Width};
-use crate::verifier::value::interval::{Arc, Halves, Interval};
+use crate::verifier::value::interval::{Halves, Interval};
 use crate::verifier::value::known::{Known, Shift};
 use crate::verifier::value::tnum::Tnum;
 use crate::verifier::value::word::{Bit, Wide, Word};
@@ -89,15 +89,15 @@ impl<W: Wide> Scalar<W> {
     }
 
     /// The numbers whose low half is in `low` and whose high half repeats its sign, not reduced.
-    fn sign_extended_from(low: Known<W::Half>) -> Self {
+    pub(super) fn sign_extended_from(low: Known<W::Half>) -> Self {
         let extend = |word: W::Half| {
             let high = word.is_negative().select(W::Half::MAX, W::Half::ZERO);
             W::of_halves(high, word)
         };
-        let (smin, smax) = low.halves.signed();
-        let halves = Halves::of_arc(Arc { from: extend(smin), to: extend(smax) });
+        // An empty piece stays the empty one.
+        let piece = |Interval { min, max }| Interval { min: extend(min), max: extend(max) };
+        let halves = Halves { lower: piece(low.halves.lower), upper: piece(low.halves.upper) };
         let bits = Tnum { value: extend(low.bits.value), mask: extend(low.bits.mask) };
-        let none = low.halves.is_empty();
-        Self::of_parts(Known { bits, halves: none.select(Halves::EMPTY, halves) }, low)
+        Self::of_parts(Known { bits, halves }, low)
     }
 }

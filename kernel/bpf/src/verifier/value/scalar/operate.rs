@@ -43,7 +43,8 @@ impl<W: Wide> Scalar<W> {
     /// The high half is shifted out, and the low half is zero, from the count of half the width on.
     fn shifted_left(&self, counts: Known<W>) -> Self {
         let half = W::Half::WIDTH;
-        let extended = Self::zero_extended(self.low()).wide();
+        // Whatever fills the high half; copies of the sign keep both halves of the circle apart.
+        let extended = Self::sign_extended_from(self.low()).wide();
         let none = (Known::EMPTY, Known::EMPTY);
         let (wide, low) = counts.each_count(none, |(wide, low), count| {
             let (whole, shifted_low) = if count < half {
